@@ -1,0 +1,72 @@
+# make                  builds the package into build/nats<version>/   (TCLLIBPATH=$PWD/build tclsh app.tcl)
+# make demo             builds, fetches a NATS server unless one is on PATH, runs examples/kv.tcl
+# make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
+#                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
+# make bench            the benchmarks (BENCHFLAGS)
+# make install          PREFIX=/usr/local DESTDIR=
+# make clean            removes everything made or fetched here
+
+# The one place that says the version.
+VERSION := $(shell sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\([^"]*\)".*/\1/p' Cargo.toml)
+
+NATS_VERSION ?= 2.15.1
+TCLS ?= 8.6 9.0
+TESTFLAGS ?=
+BENCHFLAGS ?=
+TCLSH ?= tclsh
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+ifneq ($(filter Windows% MINGW% MSYS% CYGWIN%,$(OS) $(shell uname -s)),)
+LIBRARY := nats.dll
+else ifeq ($(shell uname -s),Darwin)
+LIBRARY := libnats.dylib
+else
+LIBRARY := libnats.so
+endif
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PACKAGE := build/nats$(VERSION)
+LIBDIR := $(PREFIX)/lib
+INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
+# A Tcl list, so that a path may have spaces.
+TCLLIBPATH_HERE := {$(CURDIR)/build}
+
+.PHONY: all demo test bench install clean
+
+# Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
+all:
+	@test -n "$(VERSION)" || { echo "no version in Cargo.toml" >&2; exit 1; }
+	$(CARGO) build --release
+	@mkdir -p $(PACKAGE)
+	@cp $(TARGET)/release/$(LIBRARY) $(PACKAGE)/.$(LIBRARY).$$$$ && mv -f $(PACKAGE)/.$(LIBRARY).$$$$ $(PACKAGE)/$(LIBRARY)
+	@cp tcl/server.tcl $(PACKAGE)/.server.tcl.$$$$ && mv -f $(PACKAGE)/.server.tcl.$$$$ $(PACKAGE)/server.tcl
+	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >$(PACKAGE)/.pkgIndex.tcl.$$$$ && \
+	    mv -f $(PACKAGE)/.pkgIndex.tcl.$$$$ $(PACKAGE)/pkgIndex.tcl
+	@echo "$(PACKAGE) is ready: TCLLIBPATH=$(CURDIR)/build $(TCLSH)"
+
+demo: all
+	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && \
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" $(TCLSH) examples/kv.tcl </dev/null
+
+test: all
+	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' TESTFLAGS='$(TESTFLAGS)' \
+	    CARGO='$(CARGO)' tools/run-tests </dev/null
+
+bench: all
+	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" $(TCLSH) bench/all.tcl $(BENCHFLAGS) </dev/null
+
+install: all
+	mkdir -p "$(INSTALLED)"
+	cp $(PACKAGE)/server.tcl $(PACKAGE)/pkgIndex.tcl "$(INSTALLED)/"
+	cp $(PACKAGE)/$(LIBRARY) "$(INSTALLED)/.$(LIBRARY)" && mv -f "$(INSTALLED)/.$(LIBRARY)" "$(INSTALLED)/$(LIBRARY)"
+	chmod 755 "$(INSTALLED)/$(LIBRARY)"
+	for file in README.md LICENSE CHANGELOG.md doc; do \
+	    if test -e $$file; then cp -R $$file "$(INSTALLED)/"; fi; done
+	@DESTDIR='$(DESTDIR)' TCLSH='$(TCLSH)' tools/link-installed '$(LIBDIR)' 'nats$(VERSION)'
+
+clean:
+	rm -rf build
+	$(CARGO) clean

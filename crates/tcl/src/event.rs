@@ -1,0 +1,387 @@
+//! One mailbox a Tcl thread, drained by one event source in capped turns.
+//!
+//! Other threads never touch Tcl memory. They put data into a queue of their own kind
+//! ([`channel`], [`crate::wait`]) and notify the id of the [`Target`] that owns it; the Tcl thread is
+//! alerted once, when its mailbox was empty. An event of Tcl then lets each notified target take
+//! steps, one item a step.
+//!
+//! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN`] steps or
+//! [`TURN_TIME`], so that timers, files and Tk are served in between. A target stays in the ready list
+//! while one of its items is handled, so that a nested event loop goes on with the next item.
+
+use crate::guard;
+use crate::stubs;
+use crate::value::Obj;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// Steps a target takes before the next one has its turn.
+const SLICE: usize = 64;
+/// Steps an event takes at most.
+const TURN: usize = 1000;
+/// How long an event may go on before it ends at the next slice.
+const TURN_TIME: Duration = Duration::from_millis(4);
+
+/// Something in a Tcl thread that takes what other threads have queued for it.
+pub trait Target {
+    /// Handles one item. Returns whether there may be more.
+    fn step(self: Rc<Self>) -> bool;
+}
+
+/// The part of a mailbox that other threads see.
+struct Mailbox {
+    thread: ThreadId,
+    ids: Mutex<Vec<u64>>,
+    nonempty: AtomicBool,
+    /// Whether the Tcl thread may still be alerted; its exit handler closes this.
+    open: RwLock<bool>,
+}
+
+struct ThreadId(stubs::ThreadId);
+// SAFETY: an opaque token, used for nothing but Tcl_ThreadAlert, which is made for other threads.
+unsafe impl Send for ThreadId {}
+// SAFETY: as above.
+unsafe impl Sync for ThreadId {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Mailbox {
+    fn post(&self, id: u64) {
+        let first = {
+            let mut ids = lock(&self.ids);
+            ids.push(id);
+            ids.len() == 1
+        };
+        // Alerting after unlocking: the woken thread would run into the lock.
+        if first {
+            self.nonempty.store(true, Ordering::Release);
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            if *open {
+                // SAFETY: the thread lives, since its exit handler takes the write lock first.
+                unsafe { stubs::thread_alert(self.thread.0) }
+            }
+        }
+    }
+}
+
+/// Tells a target, from any thread, that it has something to take.
+#[derive(Clone)]
+pub struct Notifier {
+    id: u64,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Notifier {
+    pub fn notify(&self) {
+        self.mailbox.post(self.id);
+    }
+}
+
+/// A target's place in its thread; dropping it forgets the target.
+pub struct Ticket {
+    id: u64,
+    thread: std::rc::Weak<Thread>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.upgrade() {
+            // The target may be dropped by this, and its drop may come back here.
+            let target = thread.targets.borrow_mut().remove(&self.id);
+            drop(target);
+        }
+    }
+}
+
+/// A Tcl thread's side.
+struct Thread {
+    mailbox: Arc<Mailbox>,
+    targets: RefCell<HashMap<u64, Rc<dyn Target>>>,
+    next_id: Cell<u64>,
+    /// Constant values, made once and shared by all who need them.
+    words: RefCell<HashMap<&'static str, Obj>>,
+    /// Notified targets, in turn.
+    ready: RefCell<VecDeque<u64>>,
+    /// An event of ours is in Tcl's queue.
+    queued: Cell<bool>,
+    /// The last event was cut short: the next pass of the event loop is left to idle callbacks, which
+    /// Tcl serves only when no event is ready.
+    rest: Cell<bool>,
+}
+
+thread_local! {
+    static THREAD: RefCell<Option<Rc<Thread>>> = const { RefCell::new(None) };
+}
+
+fn thread() -> Option<Rc<Thread>> {
+    THREAD.try_with(|t| t.try_borrow().ok()?.clone()).ok()?
+}
+
+/// Makes this thread's mailbox, once.
+pub(crate) fn start_thread() {
+    if thread().is_some() {
+        return;
+    }
+    // SAFETY: called by a Tcl thread with the stub tables bound.
+    let id = unsafe {
+        stubs::create_event_source(on_setup, on_check, null_mut());
+        stubs::create_thread_exit_handler(on_thread_exit, null_mut());
+        stubs::get_current_thread()
+    };
+    let mailbox = Arc::new(Mailbox {
+        thread: ThreadId(id),
+        ids: Mutex::default(),
+        nonempty: AtomicBool::new(false),
+        open: RwLock::new(true),
+    });
+    let thread = Rc::new(Thread {
+        mailbox,
+        targets: RefCell::default(),
+        next_id: Cell::new(1),
+        words: RefCell::default(),
+        ready: RefCell::default(),
+        queued: Cell::new(false),
+        rest: Cell::new(false),
+    });
+    THREAD.with(|t| *t.borrow_mut() = Some(thread));
+}
+
+/// Gives a target its place in this thread. The target is made from the notifier that reaches it.
+///
+/// # Panics
+/// If the package was not loaded in this thread, or the thread is exiting.
+pub fn register<T: Target + 'static>(make: impl FnOnce(Notifier) -> Rc<T>) -> (Rc<T>, Ticket) {
+    let thread = thread().expect("this thread is exiting");
+    let id = thread.next_id.get();
+    thread.next_id.set(id + 1);
+    let target = make(Notifier {
+        id,
+        mailbox: thread.mailbox.clone(),
+    });
+    thread.targets.borrow_mut().insert(id, target.clone());
+    let ticket = Ticket {
+        id,
+        thread: Rc::downgrade(&thread),
+    };
+    (target, ticket)
+}
+
+/// A constant text as a value that this thread makes once, such as a dict key.
+///
+/// # Panics
+/// As [`register`].
+pub fn word(text: &'static str) -> Obj {
+    let thread = thread().expect("this thread is exiting");
+    let mut words = thread.words.borrow_mut();
+    words.entry(text).or_insert_with(|| Obj::from(text)).clone()
+}
+
+impl Thread {
+    fn has_work(&self) -> bool {
+        self.mailbox.nonempty.load(Ordering::Acquire) || !self.ready.borrow().is_empty()
+    }
+
+    /// The next target in turn, which stays ready behind the others.
+    fn next(&self) -> Option<(u64, Rc<dyn Target>)> {
+        loop {
+            let mut ready = self.ready.borrow_mut();
+            if ready.is_empty() || self.mailbox.nonempty.load(Ordering::Relaxed) {
+                let mut ids = lock(&self.mailbox.ids);
+                self.mailbox.nonempty.store(false, Ordering::Release);
+                ready.extend(ids.drain(..));
+            }
+            let id = ready.pop_front()?;
+            if let Some(target) = self.targets.borrow().get(&id) {
+                ready.push_back(id);
+                return Some((id, target.clone()));
+            }
+        }
+    }
+
+    /// Takes a target out of turn. It is the last one, unless a nested event loop was at work.
+    fn finished(&self, id: u64) {
+        let mut ready = self.ready.borrow_mut();
+        if let Some(at) = ready.iter().rposition(|&other| other == id) {
+            ready.remove(at);
+        }
+    }
+
+    fn take_turns(&self) {
+        let start = Instant::now();
+        let mut steps = 0;
+        while steps < TURN && start.elapsed() < TURN_TIME {
+            let Some((id, target)) = self.next() else {
+                return;
+            };
+            for _ in 0..SLICE {
+                steps += 1;
+                // A notification that comes while the last item is taken posts the id again.
+                if !target.clone().step() {
+                    self.finished(id);
+                    break;
+                }
+            }
+        }
+        self.rest.set(self.has_work());
+    }
+}
+
+unsafe extern "C" fn on_setup(_: stubs::ClientData, _flags: core::ffi::c_int) {
+    guard::quiet((), || {
+        if thread().is_some_and(|t| t.has_work()) {
+            // SAFETY: called from within the notifier of this thread.
+            unsafe { stubs::dont_block() }
+        }
+    });
+}
+
+unsafe extern "C" fn on_check(_: stubs::ClientData, _flags: core::ffi::c_int) {
+    guard::quiet((), || {
+        let Some(thread) = thread() else { return };
+        if !thread.has_work() || thread.queued.get() || thread.rest.take() {
+            return;
+        }
+        thread.queued.set(true);
+        // SAFETY: Tcl frees the event, which Tcl_Alloc made, after its procedure has run.
+        unsafe {
+            let event = stubs::alloc(size_of::<stubs::Event>()) as *mut stubs::Event;
+            event.write(stubs::Event {
+                proc_: Some(on_event),
+                next: null_mut(),
+            });
+            stubs::queue_event(event, stubs::QUEUE_TAIL);
+        }
+    });
+}
+
+unsafe extern "C" fn on_event(_: *mut stubs::Event, _flags: core::ffi::c_int) -> core::ffi::c_int {
+    guard::quiet((), || {
+        if let Some(thread) = thread() {
+            // Before any script runs: a nested event loop queues an event of its own.
+            thread.queued.set(false);
+            thread.take_turns();
+        }
+    });
+    1
+}
+
+unsafe extern "C" fn on_thread_exit(_: stubs::ClientData) {
+    guard::quiet((), || {
+        let Some(thread) = THREAD
+            .try_with(|t| t.try_borrow_mut().ok()?.take())
+            .ok()
+            .flatten()
+        else {
+            return;
+        };
+        // SAFETY: the same source as in `start_thread`, whose procedures take no data.
+        unsafe { stubs::delete_event_source(on_setup, on_check, null_mut()) };
+        *thread
+            .mailbox
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = false;
+        // Values held by targets are released here, while this thread's Tcl still lives.
+        let targets = std::mem::take(&mut *thread.targets.borrow_mut());
+        let words = std::mem::take(&mut *thread.words.borrow_mut());
+        drop((targets, words));
+    });
+}
+
+/// A queue into a Tcl thread. The receiver's target is notified when the queue was empty.
+pub fn channel<T: Send>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared {
+        items: Mutex::default(),
+        notifier: OnceLock::new(),
+    });
+    let receiver = Receiver {
+        shared: shared.clone(),
+        batch: RefCell::default(),
+    };
+    (Sender { shared }, receiver)
+}
+
+struct Shared<T> {
+    items: Mutex<VecDeque<T>>,
+    notifier: OnceLock<Notifier>,
+}
+
+/// The sending half of a [`channel`], for any thread.
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Sender {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    pub fn send(&self, item: T) {
+        self.put(|items| items.push_back(item));
+    }
+
+    /// Queues all of them under one lock.
+    pub fn send_all(&self, from: impl IntoIterator<Item = T>) {
+        self.put(|items| items.extend(from));
+    }
+
+    fn put(&self, f: impl FnOnce(&mut VecDeque<T>)) {
+        let notify = {
+            let mut items = lock(&self.shared.items);
+            let was_empty = items.is_empty();
+            f(&mut items);
+            was_empty && !items.is_empty()
+        };
+        if notify {
+            if let Some(notifier) = self.shared.notifier.get() {
+                notifier.notify();
+            }
+        }
+    }
+}
+
+/// The receiving half of a [`channel`], in the Tcl thread.
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    /// What was taken from the shared queue as a whole, popped one by one.
+    batch: RefCell<VecDeque<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// Says whom to notify; what was sent before notifies now.
+    pub fn attach(&self, notifier: Notifier) {
+        let waiting = !lock(&self.shared.items).is_empty();
+        if waiting {
+            notifier.notify();
+        }
+        // A second target would never hear of anything.
+        debug_assert!(self.shared.notifier.get().is_none());
+        let _ = self.shared.notifier.set(notifier);
+    }
+
+    pub fn pop(&self) -> Option<T> {
+        let mut batch = self.batch.borrow_mut();
+        if batch.is_empty() {
+            std::mem::swap(&mut *batch, &mut *lock(&self.shared.items));
+        }
+        batch.pop_front()
+    }
+
+    /// Forgets all that waits.
+    pub fn clear(&self) {
+        let batch = std::mem::take(&mut *self.batch.borrow_mut());
+        let items = std::mem::take(&mut *lock(&self.shared.items));
+        drop((batch, items));
+    }
+}

@@ -1,0 +1,241 @@
+//! Counted Tcl values.
+//!
+//! | Rust | Tcl |
+//! |---|---|
+//! | `&str` | string, in the form of the running version ([`crate::text`]) |
+//! | `&[u8]` via [`Obj::bytes`] | byte array |
+//! | `i64` | wide integer |
+//! | `bool` | `1` or `0` |
+
+use crate::stubs::{self, decr, incr};
+use crate::text;
+use core::ptr::{self, NonNull};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A Tcl value on which one reference is held. Belongs to the thread that made it.
+#[repr(transparent)]
+pub struct Obj(NonNull<stubs::Obj>);
+
+impl Obj {
+    /// Takes a reference of its own on a live value.
+    ///
+    /// # Safety
+    /// `raw` is null or a live value of this thread. Null (Tcl never returns it where this is used)
+    /// panics, for the guard to catch.
+    pub(crate) unsafe fn from_raw(raw: *mut stubs::Obj) -> Obj {
+        let raw = NonNull::new(raw).expect("Tcl returned no value");
+        // SAFETY: live by contract.
+        unsafe { incr(raw.as_ptr()) };
+        Obj(raw)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut stubs::Obj {
+        self.0.as_ptr()
+    }
+
+    /// The values Tcl passed to a command, for the time of the call.
+    ///
+    /// # Safety
+    /// `v` points to `n` live values that outlive `'a`.
+    pub(crate) unsafe fn slice<'a>(n: usize, v: *const *mut stubs::Obj) -> &'a [Obj] {
+        if n == 0 {
+            return &[];
+        }
+        // SAFETY: Obj is transparent over a non-null pointer; borrowing it touches no count.
+        unsafe { std::slice::from_raw_parts(v as *const Obj, n) }
+    }
+
+    /// A byte array.
+    pub fn bytes(bytes: &[u8]) -> Obj {
+        // SAFETY: Tcl copies `bytes`; the new value is live.
+        unsafe { Obj::from_raw(stubs::new_byte_array_obj(bytes.as_ptr(), bytes.len())) }
+    }
+
+    pub fn empty() -> Obj {
+        Obj::from("")
+    }
+
+    pub fn list(items: impl IntoIterator<Item = Obj>) -> Obj {
+        let items: Vec<Obj> = items.into_iter().collect();
+        // SAFETY: Tcl takes its own references on the elements before ours go.
+        unsafe {
+            Obj::from_raw(stubs::new_list_obj(
+                items.len(),
+                items.as_ptr() as *const *mut stubs::Obj,
+            ))
+        }
+    }
+
+    /// A dict of these pairs, in this order; a later pair replaces an earlier one of the same key.
+    pub fn dict<'a>(pairs: impl IntoIterator<Item = (&'a Obj, Obj)>) -> Obj {
+        // SAFETY: the new dict is unshared while it is filled, which is all that Tcl asks for.
+        unsafe {
+            let dict = Obj::from_raw(stubs::new_dict_obj());
+            for (key, value) in pairs {
+                stubs::dict_obj_put(ptr::null_mut(), dict.as_ptr(), key.as_ptr(), value.as_ptr());
+            }
+            dict
+        }
+    }
+
+    /// The string form; a lone surrogate reads as U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        text::decode(self.string_bytes())
+    }
+
+    /// The string form in Tcl's own encoding.
+    fn string_bytes(&self) -> &[u8] {
+        let mut n = 0;
+        // SAFETY: a value's string form stays in place while a reference is held and nobody modifies
+        // it; Tcl modifies only unshared values, and ours counts as one more holder.
+        unsafe {
+            let p = stubs::get_string_from_obj(self.as_ptr(), &mut n);
+            if n == 0 {
+                return &[];
+            }
+            std::slice::from_raw_parts(p, n)
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.string_bytes().is_empty()
+    }
+
+    /// The bytes of a byte string; `None` if it has a character above U+00FF.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let mut n = 0;
+        // SAFETY: the pointer is read before anything else can touch the value.
+        unsafe {
+            if !stubs::nine()
+                && !stubs::is_pure_bytes_86(self.as_ptr())
+                && self.string_bytes().iter().any(|&b| b > 0xC3)
+            {
+                return None;
+            }
+            let p = stubs::get_bytes_from_obj(ptr::null_mut(), self.as_ptr(), &mut n);
+            if p.is_null() {
+                return None;
+            }
+            if n == 0 {
+                return Some(Vec::new());
+            }
+            Some(std::slice::from_raw_parts(p, n).to_vec())
+        }
+    }
+
+    /// The integer, in any notation Tcl knows; `None` if it is none or does not fit.
+    pub fn to_i64(&self) -> Option<i64> {
+        let mut out = 0;
+        // SAFETY: no interpreter, so no message is left.
+        let code =
+            unsafe { stubs::get_wide_int_from_obj(ptr::null_mut(), self.as_ptr(), &mut out) };
+        // Tcl 8.6 reads 2^63 to 2^64-1 as negative numbers.
+        let wrapped = out < 0 && !self.text().trim_start().starts_with('-');
+        (code == stubs::OK && !wrapped).then_some(out)
+    }
+
+    /// Any Tcl boolean.
+    pub fn to_bool(&self) -> Option<bool> {
+        let mut out = 0;
+        // SAFETY: no interpreter, so no message is left.
+        let code = unsafe { stubs::get_boolean_from_obj(ptr::null_mut(), self.as_ptr(), &mut out) };
+        (code == stubs::OK).then_some(out != 0)
+    }
+
+    /// The elements; `None` if it is no list.
+    pub fn to_list(&self) -> Option<Vec<Obj>> {
+        let (mut n, mut v) = (0, ptr::null_mut());
+        // SAFETY: the elements are counted one by one before anything else can touch the list.
+        unsafe {
+            let code = stubs::list_obj_get_elements(ptr::null_mut(), self.as_ptr(), &mut n, &mut v);
+            (code == stubs::OK).then(|| (0..n).map(|i| Obj::from_raw(*v.add(i))).collect())
+        }
+    }
+
+    /// The pairs in order; `None` if it is no dict.
+    pub fn to_dict(&self) -> Option<Vec<(Obj, Obj)>> {
+        let mut pairs = Vec::new();
+        let mut search = stubs::DictSearch::new();
+        let (mut key, mut value, mut done) = (ptr::null_mut(), ptr::null_mut(), 0);
+        // SAFETY: the dict is not modified during the search, which is ended by `dict_obj_done`.
+        unsafe {
+            let code = stubs::dict_obj_first(
+                ptr::null_mut(),
+                self.as_ptr(),
+                &mut search,
+                &mut key,
+                &mut value,
+                &mut done,
+            );
+            if code != stubs::OK {
+                return None;
+            }
+            while done == 0 {
+                pairs.push((Obj::from_raw(key), Obj::from_raw(value)));
+                stubs::dict_obj_next(&mut search, &mut key, &mut value, &mut done);
+            }
+            stubs::dict_obj_done(&mut search);
+        }
+        Some(pairs)
+    }
+}
+
+impl Clone for Obj {
+    fn clone(&self) -> Obj {
+        // SAFETY: live, since we hold a reference.
+        unsafe { Obj::from_raw(self.as_ptr()) }
+    }
+}
+
+impl Drop for Obj {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference taken in `from_raw`.
+        unsafe { decr(self.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for Obj {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text())
+    }
+}
+
+impl From<&str> for Obj {
+    fn from(value: &str) -> Obj {
+        let bytes = text::encode(value, stubs::nine());
+        // SAFETY: Tcl copies the bytes; the new value is live.
+        unsafe { Obj::from_raw(stubs::new_string_obj(bytes.as_ptr(), bytes.len())) }
+    }
+}
+
+impl From<i64> for Obj {
+    fn from(value: i64) -> Obj {
+        // SAFETY: the new value is live.
+        unsafe { Obj::from_raw(stubs::new_wide_int_obj(value)) }
+    }
+}
+
+impl From<u64> for Obj {
+    /// Above the signed range as decimal text, which Tcl reads as a big integer.
+    fn from(value: u64) -> Obj {
+        match i64::try_from(value) {
+            Ok(value) => Obj::from(value),
+            Err(_) => Obj::from(value.to_string().as_str()),
+        }
+    }
+}
+
+impl From<bool> for Obj {
+    fn from(value: bool) -> Obj {
+        Obj::from(i64::from(value))
+    }
+}
+
+impl Obj {
+    /// An empty value of its own, for functions of Tcl that append to it.
+    pub(crate) fn empty_unshared() -> Obj {
+        // SAFETY: the new value is live.
+        unsafe { Obj::from_raw(stubs::new_string_obj(c"".as_ptr().cast(), 0)) }
+    }
+}

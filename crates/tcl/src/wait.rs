@@ -1,0 +1,276 @@
+//! The coroutine-aware wait.
+//!
+//! A command that needs an answer from another thread returns [`crate::Outcome::Wait`]. Inside a
+//! coroutine it then yields, and is resumed by the event that brings the answer; elsewhere it runs the
+//! event loop until the answer is there. How each of them ends:
+//!
+//! | while waiting | in a coroutine | at other levels |
+//! |---|---|---|
+//! | answer | result or error of the command | same |
+//! | somebody else resumes the coroutine | it yields again | – |
+//! | the coroutine is deleted | background error `NATS ErrInvalidCoroutine` when the answer comes | – |
+//! | `interp cancel`, limit exceeded, interpreter deleted | the error Tcl raises | same |
+//! | below a command that cannot yield (`lsort -command`) | runs the event loop | – |
+
+use crate::error::{Error, Result};
+use crate::event::{self, Notifier, Target, Ticket};
+use crate::guard;
+use crate::interp::{Interp, Preserved, Scope};
+use crate::stubs;
+use crate::value::Obj;
+use core::ffi::c_int;
+use std::cell::{Cell, RefCell};
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An operation that another thread answers.
+pub struct Wait {
+    op: Rc<Op>,
+}
+
+type Finish = Box<dyn FnOnce(Interp) -> Result<Obj>>;
+
+struct Op {
+    answered: Cell<bool>,
+    finish: RefCell<Option<Finish>>,
+    waiter: RefCell<Waiter>,
+    ticket: RefCell<Option<Ticket>>,
+    /// Ends the work in the other thread when nobody wants its answer any more.
+    abandon: RefCell<Option<Box<dyn FnOnce()>>>,
+}
+
+enum Waiter {
+    /// Nobody yet, or an event loop that looks at `answered`.
+    Loop,
+    /// The command of a coroutine that has yielded, registered only while it lives.
+    Coroutine(Interp, *mut stubs::Command),
+    /// A coroutine that was deleted: its name, and the interpreter to report it to.
+    Gone(Preserved, Obj),
+}
+
+/// Answers a [`Wait`], from any thread. Dropped without an answer (the task panicked or was ended) it
+/// answers with an error.
+pub struct Completer<R: Send> {
+    slot: Arc<Mutex<Option<R>>>,
+    notifier: Notifier,
+}
+
+impl<R: Send> Completer<R> {
+    pub fn complete(self, answer: R) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+}
+
+impl<R: Send> Drop for Completer<R> {
+    fn drop(&mut self) {
+        self.notifier.notify();
+    }
+}
+
+/// Makes an operation. `finish` turns the answer into the command's result, in the Tcl thread.
+pub fn operation<R: Send + 'static>(
+    finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
+) -> (Wait, Completer<R>) {
+    let slot = Arc::new(Mutex::new(None));
+    let answer = slot.clone();
+    let finish: Finish = Box::new(move |interp| {
+        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match answer {
+            Some(answer) => finish(interp, answer),
+            None => Err(Error::new(
+                "internal error: the operation ended without an answer",
+                &["NATS", "ErrInternal"],
+            )),
+        }
+    });
+    let mut notifier = None;
+    let (op, ticket) = event::register(|n| {
+        notifier = Some(n);
+        Rc::new(Op {
+            answered: Cell::new(false),
+            finish: RefCell::new(Some(finish)),
+            waiter: RefCell::new(Waiter::Loop),
+            ticket: RefCell::new(None),
+            abandon: RefCell::new(None),
+        })
+    });
+    *op.ticket.borrow_mut() = Some(ticket);
+    let notifier = notifier.expect("register calls its argument");
+    (Wait { op }, Completer { slot, notifier })
+}
+
+impl Wait {
+    /// What ends the work in the other thread if the wait is given up.
+    pub fn on_abandon(&self, f: impl FnOnce() + 'static) {
+        *self.op.abandon.borrow_mut() = Some(Box::new(f));
+    }
+
+    /// Suspends the running command until the answer is there.
+    pub(crate) fn enter(self, interp: Interp) -> c_int {
+        let op = self.op;
+        match running_coroutine(interp) {
+            Some(command) => {
+                *op.waiter.borrow_mut() = Waiter::Coroutine(interp, command);
+                suspend(interp, op)
+            }
+            None => op.run_event_loop(interp),
+        }
+    }
+}
+
+impl Target for Op {
+    fn step(self: Rc<Self>) -> bool {
+        self.answered.set(true);
+        self.abandon.take();
+        let ticket = self.ticket.take();
+        drop(ticket);
+        match self.waiter.replace(Waiter::Loop) {
+            Waiter::Loop => {}
+            Waiter::Coroutine(interp, command) => resume(interp, command),
+            Waiter::Gone(preserved, name) => preserved.interp().background_error(Error::new(
+                format!("Invalid coroutine {}", name.text()),
+                &["NATS", "ErrInvalidCoroutine"],
+            )),
+        }
+        false
+    }
+}
+
+impl Op {
+    fn finish(&self, interp: Interp) -> c_int {
+        let finish = self.finish.take();
+        guard::to_interp(interp, || match finish {
+            Some(finish) => {
+                let value = finish(interp)?;
+                interp.set_result(&value);
+                Ok(stubs::OK)
+            }
+            None => Err(Error::new(
+                "internal error: answered twice",
+                &["NATS", "ErrInternal"],
+            )),
+        })
+    }
+
+    /// Nobody waits any more: the answer will not be looked at.
+    fn give_up(&self) {
+        let ticket = self.ticket.take();
+        drop(ticket);
+        if let Some(abandon) = self.abandon.take() {
+            abandon();
+        }
+    }
+
+    fn run_event_loop(&self, interp: Interp) -> c_int {
+        let _preserved = interp.preserve();
+        let refused = loop {
+            if self.answered.get() {
+                return self.finish(interp);
+            }
+            // SAFETY: the interpreter is preserved.
+            unsafe {
+                if interp.is_deleted() {
+                    break stubs::ERROR;
+                }
+                if stubs::canceled(interp.as_ptr(), stubs::LEAVE_ERR_MSG) != stubs::OK {
+                    break stubs::ERROR;
+                }
+                if stubs::limit_exceeded(interp.as_ptr()) != 0 {
+                    break interp.set_error(Error::new("limit exceeded", &["TCL", "LIMIT"]));
+                }
+                stubs::do_one_event(stubs::ALL_EVENTS);
+            }
+        };
+        self.give_up();
+        refused
+    }
+}
+
+fn resume(interp: Interp, command: *mut stubs::Command) {
+    let _preserved = interp.preserve();
+    // A renamed coroutine is found by its token.
+    let name = Obj::empty_unshared();
+    // SAFETY: the token is registered only while the coroutine lives (`after_yield` drops it).
+    unsafe { stubs::get_command_full_name(interp.as_ptr(), command, name.as_ptr()) };
+    if let Err(error) = interp.call(&[name], Scope::Global) {
+        interp.background_error(error);
+    }
+}
+
+/// The command of the running coroutine.
+fn running_coroutine(interp: Interp) -> Option<*mut stubs::Command> {
+    let name = interp
+        .call(&[event::word("::tcl::info::coroutine")], Scope::Current)
+        .ok()?;
+    interp.reset_result();
+    if name.is_empty() {
+        return None;
+    }
+    // SAFETY: live values; null if there is no such command.
+    let command = unsafe { stubs::get_command_from_obj(interp.as_ptr(), name.as_ptr()) };
+    (!command.is_null()).then_some(command)
+}
+
+/// Yields; Tcl calls `after_yield` when the coroutine is resumed or deleted.
+fn suspend(interp: Interp, op: Rc<Op>) -> c_int {
+    let yield_ = event::word("::yield");
+    let data = Rc::into_raw(op) as stubs::ClientData;
+    // SAFETY: the callback takes the reference back; the word lives as long as the thread's Tcl.
+    unsafe {
+        let none = null_mut();
+        stubs::nr_add_callback(interp.as_ptr(), after_yield, data, none, none, none);
+        stubs::nr_eval_obj(interp.as_ptr(), yield_.as_ptr(), 0)
+    }
+}
+
+unsafe extern "C" fn after_yield(
+    data: *mut stubs::ClientData,
+    interp: *mut stubs::Interp,
+    code: c_int,
+) -> c_int {
+    guard::quiet(stubs::ERROR, || {
+        // SAFETY: the reference that `suspend` left, taken once; Tcl passes a live interpreter.
+        let (op, interp) = unsafe { (Rc::from_raw(*data as *const Op), Interp::from_raw(interp)) };
+        if code == stubs::OK {
+            return match op.answered.get() {
+                true => op.finish(interp),
+                false => suspend(interp, op), // somebody else resumed the coroutine
+            };
+        }
+        if interp.is_deleted() {
+            *op.waiter.borrow_mut() = Waiter::Loop;
+            op.give_up();
+            return code;
+        }
+        if cannot_yield(interp) {
+            *op.waiter.borrow_mut() = Waiter::Loop;
+            interp.reset_result();
+            return op.run_event_loop(interp);
+        }
+        interrupted(interp, &op);
+        code
+    })
+}
+
+/// The coroutine is being deleted, or its evaluation was canceled.
+fn interrupted(interp: Interp, op: &Op) {
+    // SAFETY: a live interpreter; no message is left.
+    let canceled = unsafe { stubs::canceled(interp.as_ptr(), 0) != stubs::OK };
+    let waiter = op.waiter.replace(Waiter::Loop);
+    match waiter {
+        Waiter::Coroutine(_, command) if !canceled && !op.answered.get() => {
+            let name = Obj::empty_unshared();
+            // SAFETY: the coroutine's command is still there while its stack is unwound.
+            unsafe { stubs::get_command_full_name(interp.as_ptr(), command, name.as_ptr()) };
+            *op.waiter.borrow_mut() = Waiter::Gone(interp.preserve(), name);
+        }
+        _ => op.give_up(),
+    }
+}
+
+fn cannot_yield(interp: Interp) -> bool {
+    interp
+        .error_code()
+        .is_some_and(|code| code.text() == "TCL COROUTINE CANT_YIELD")
+}

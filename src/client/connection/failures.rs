@@ -1,0 +1,271 @@
+//! What went wrong, in the words of this package: `-ERR` texts of servers and failed attempts
+//! (core.md §17).
+
+use std::error::Error as _;
+use std::io;
+
+use async_nats::rustls;
+use async_nats::{ConnectError, ConnectErrorKind, ServerError};
+
+use crate::client::error::{Code, Error};
+
+/// An error a server reported, and whether it ends the connection.
+pub(super) struct Report {
+    pub(super) error: Error,
+    pub(super) terminates: bool,
+}
+
+/// The code of an `-ERR` text, by its beginning.
+const TEXTS: [(&str, Code); 6] = [
+    ("stale connection", Code::StaleConnection),
+    ("authorization violation", Code::Authorization),
+    ("user authentication expired", Code::AuthExpired),
+    ("user authentication revoked", Code::AuthRevoked),
+    ("account authentication expired", Code::AccountAuthExpired),
+    ("permissions violation", Code::Permissions),
+];
+
+/// Classifies the text of an `-ERR`.
+pub(super) fn classify(text: &str) -> Report {
+    let text = text
+        .trim_matches(|c: char| c.is_whitespace() || c == '\'')
+        .to_lowercase();
+    let known = TEXTS.iter().find(|(start, _)| text.starts_with(start));
+    let code = match known {
+        Some((_, code)) => code.clone(),
+        None if is_invalid_subject(&text) => Code::BadSubject,
+        None => Code::Server,
+    };
+    let terminates = !matches!(code, Code::Permissions | Code::BadSubject);
+    Report {
+        error: Error::new(code, text),
+        terminates,
+    }
+}
+
+/// Whether the text matches `invalid *subject*`.
+fn is_invalid_subject(text: &str) -> bool {
+    text.strip_prefix("invalid ")
+        .is_some_and(|rest| rest.contains("subject"))
+}
+
+/// The text of an `-ERR`, as far as async-nats kept it.
+pub(super) fn server_text(error: &ServerError) -> String {
+    match error {
+        ServerError::AuthorizationViolation => "authorization violation".to_owned(),
+        ServerError::Other(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The server hung up, or the network did.
+pub(super) fn closed_by(address: &str) -> Error {
+    Error::new(
+        Code::BrokenSocket,
+        format!("Server {address} closed the connection"),
+    )
+}
+
+/// No answer within the time limit of an attempt.
+pub(super) fn timed_out(address: &str) -> Error {
+    Error::new(
+        Code::ConnectionTimeout,
+        format!("Connection timeout for {address}"),
+    )
+}
+
+/// There is no way to that address.
+pub(super) fn unreachable(address: &str, reason: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::ConnectionRefused,
+        format!("Failed to connect to {address}: {reason}"),
+    )
+}
+
+/// TLS could not be set up.
+pub(super) fn tls_failed(address: &str, reason: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::Tls,
+        format!("TLS handshake with server {address} failed: {reason}"),
+    )
+}
+
+/// Translates the failure of an attempt.
+///
+/// async-nats sends whatever credentials it has and cannot tell that the server wants some; so a
+/// refusal without credentials is what core.md §10 calls "no credentials known".
+pub(super) fn of_attempt(error: &ConnectError, address: &str, had_credentials: bool) -> Error {
+    let source = error.source();
+    match error.kind() {
+        ConnectErrorKind::TimedOut => timed_out(address),
+        ConnectErrorKind::AuthorizationViolation if !had_credentials => Error::new(
+            Code::Authorization,
+            format!("No credentials known for NATS server at {address}"),
+        ),
+        ConnectErrorKind::AuthorizationViolation => classify("authorization violation").error,
+        ConnectErrorKind::Tls => tls_failed(address, plain_reason(error)),
+        ConnectErrorKind::Io => match source {
+            Some(source) => of_io(source, address),
+            None => closed_by(address),
+        },
+        _ => unreachable(address, plain_reason(error)),
+    }
+}
+
+/// The innermost text, without async-nats's own prefix.
+fn plain_reason(error: &ConnectError) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), |source| source.to_string())
+}
+
+fn of_io(source: &(dyn std::error::Error + 'static), address: &str) -> Error {
+    if let Some(error) = source.downcast_ref::<ServerError>() {
+        return classify(&server_text(error)).error;
+    }
+    let Some(error) = source.downcast_ref::<io::Error>() else {
+        return of_text(&source.to_string(), address);
+    };
+    if let Some(error) = inner_tls_error(error) {
+        return of_tls(error, address);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => closed_by(address),
+        // async-nats reports everything it cannot parse this way.
+        io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {
+            Error::new(Code::Protocol, invalid_protocol(&error.to_string()))
+        }
+        _ => unreachable(address, error),
+    }
+}
+
+fn inner_tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref::<rustls::Error>()
+}
+
+fn of_tls(error: &rustls::Error, address: &str) -> Error {
+    match error {
+        // Not TLS at all: the server went on in plain text.
+        rustls::Error::InvalidMessage(_) => Error::new(
+            Code::SecureConnWanted,
+            format!("Server {address} does not provide TLS"),
+        ),
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            tls_failed(address, format_args!("certificate verify failed: {error}"))
+        }
+        _ => tls_failed(address, error),
+    }
+}
+
+/// Failures async-nats describes with a text only.
+fn of_text(text: &str, address: &str) -> Error {
+    match text.strip_prefix("expected INFO, got ") {
+        Some("nothing") => closed_by(address),
+        Some(operation) => Error::new(Code::Protocol, format!("Invalid protocol {operation}")),
+        None => closed_by(address),
+    }
+}
+
+fn invalid_protocol(text: &str) -> String {
+    let line = text
+        .strip_prefix("invalid server operation: '")
+        .and_then(|rest| rest.strip_suffix('\''))
+        .unwrap_or(text);
+    format!("Invalid protocol {}", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io_failure(error: impl Into<io::Error>) -> Error {
+        of_attempt(&ConnectError::from(error.into()), "h:1", false)
+    }
+
+    #[test]
+    fn err_texts() {
+        for (text, code, terminates) in [
+            ("'Stale Connection'", Code::StaleConnection, true),
+            ("Authorization Violation", Code::Authorization, true),
+            ("User Authentication Expired", Code::AuthExpired, true),
+            ("User Authentication Revoked", Code::AuthRevoked, true),
+            (
+                "Account Authentication Expired",
+                Code::AccountAuthExpired,
+                true,
+            ),
+            (
+                "Permissions Violation for Publish to \"a.B\"",
+                Code::Permissions,
+                false,
+            ),
+            ("Invalid Subject", Code::BadSubject, false),
+            ("Invalid Publish Subject", Code::BadSubject, false),
+            ("Invalid Client Protocol", Code::Server, true),
+            ("maximum connections exceeded", Code::Server, true),
+            ("", Code::Server, true),
+        ] {
+            let report = classify(text);
+            assert_eq!(report.error.code, code, "{text}");
+            assert_eq!(report.terminates, terminates, "{text}");
+            assert_eq!(report.error.message, text.trim_matches('\'').to_lowercase());
+        }
+    }
+
+    #[test]
+    fn attempts() {
+        let refused = io_failure(io::ErrorKind::ConnectionRefused);
+        assert_eq!(refused.code, Code::ConnectionRefused);
+        assert!(refused.message.starts_with("Failed to connect to h:1: "));
+        let reset = io_failure(io::ErrorKind::ConnectionReset);
+        assert_eq!(reset.code, Code::BrokenSocket);
+        assert_eq!(reset.message, "Server h:1 closed the connection");
+        let timeout = of_attempt(&ConnectError::new(ConnectErrorKind::TimedOut), "h:1", true);
+        assert_eq!(timeout.code, Code::ConnectionTimeout);
+        assert_eq!(timeout.message, "Connection timeout for h:1");
+    }
+
+    #[test]
+    fn handshakes() {
+        let nothing = ConnectError::with_source(ConnectErrorKind::Io, "expected INFO, got nothing");
+        assert_eq!(of_attempt(&nothing, "h:1", true).code, Code::BrokenSocket);
+        let garbage = io_failure(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "invalid server operation: 'HTTP/1.1 400 Bad Request\r\n'",
+        ));
+        assert_eq!(garbage.code, Code::Protocol);
+        assert_eq!(garbage.message, "Invalid protocol HTTP/1.1 400 Bad Request");
+        let text = ServerError::Other("maximum connections exceeded".into());
+        let full = ConnectError::with_source(ConnectErrorKind::Io, text);
+        assert_eq!(of_attempt(&full, "h:1", true).code, Code::Server);
+    }
+
+    #[test]
+    fn credentials() {
+        let refused = ConnectError::with_source(
+            ConnectErrorKind::AuthorizationViolation,
+            ServerError::AuthorizationViolation,
+        );
+        let error = of_attempt(&refused, "h:1", false);
+        assert_eq!(error.code, Code::Authorization);
+        assert_eq!(error.message, "No credentials known for NATS server at h:1");
+        let error = of_attempt(&refused, "h:1", true);
+        assert_eq!(error.message, "authorization violation");
+    }
+
+    #[test]
+    fn tls() {
+        use rustls::{CertificateError, InvalidMessage};
+        let plain = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        let error = io_failure(io::Error::new(io::ErrorKind::InvalidData, plain));
+        assert_eq!(error.code, Code::SecureConnWanted);
+        assert_eq!(error.message, "Server h:1 does not provide TLS");
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let error = io_failure(io::Error::new(io::ErrorKind::InvalidData, unknown));
+        assert_eq!(error.code, Code::Tls);
+        assert!(error.message.contains("certificate verify failed"));
+    }
+}

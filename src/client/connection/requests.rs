@@ -1,0 +1,366 @@
+//! Requests and pings: both wait for a message on an inbox of their own.
+//!
+//! All inboxes of a connection are covered by one wildcard subscription, made for the first of
+//! them and kept until the connection is closed. The last token of an inbox is a number, the key
+//! of whoever waits. As the subscription survives a reconnection, so do pending requests.
+//!
+//! async-nats does not tell when a PONG arrives. A ping is therefore an empty message this
+//! connection sends to itself: as the server handles one thing after the other, everything before
+//! it is done when it comes back. With `-echo false` nothing comes back; but the message asks for
+//! replies to the same inbox, so the server says that there are no responders, which is as good.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_nats::{Message, StatusCode, Subject};
+use bytes::Bytes;
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use super::events::{Level, Status};
+use super::state::State;
+use super::subscriptions::Deliver;
+use super::{deadline, Inner, Publish};
+use crate::client::error::{Code, Error, Result};
+
+const INBOX_PREFIX: &str = "_INBOX.";
+const INBOX_LENGTH: usize = 22;
+
+/// A new inbox subject.
+pub(super) fn new_inbox() -> String {
+    let mut inbox = String::from(INBOX_PREFIX);
+    Alphanumeric.append_string(&mut rand::rng(), &mut inbox, INBOX_LENGTH);
+    inbox
+}
+
+/// Why operations that wait are told not to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By `disconnect`.
+    Closed,
+    /// No server is left.
+    Lost,
+}
+
+/// Who waits for a message on an inbox.
+pub(super) enum Waiter {
+    Request(oneshot::Sender<Result<Message>>),
+    Ping(oneshot::Sender<Result<()>>),
+}
+
+impl Waiter {
+    /// Passes on what arrived. Whoever waited may have given up, so the results do not matter.
+    fn answer(self, message: Message) {
+        match self {
+            Waiter::Request(sender) => drop(sender.send(reply(message))),
+            Waiter::Ping(sender) => drop(sender.send(Ok(()))),
+        }
+    }
+
+    pub(super) fn refuse(self, end: End) {
+        match (self, end) {
+            (Waiter::Request(sender), End::Lost) => {
+                let error = Error::new(Code::Timeout, "Connection lost");
+                drop(sender.send(Err(error)));
+            }
+            (Waiter::Request(sender), End::Closed) => drop(sender.send(Err(closed()))),
+            (Waiter::Ping(sender), _) => drop(sender.send(Err(closed()))),
+        }
+    }
+}
+
+fn reply(message: Message) -> Result<Message> {
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Err(Error::new(
+            Code::NoResponders,
+            "No responders available for request",
+        ));
+    }
+    Ok(message)
+}
+
+fn closed() -> Error {
+    Error::new(Code::ConnectionClosed, "Connection closed")
+}
+
+/// Everybody who waits on an inbox of a connection.
+pub(super) struct Requests {
+    /// What the inboxes begin with, including the last dot.
+    prefix: String,
+    /// The wildcard subscription exists.
+    subscribed: bool,
+    last_key: u64,
+    waiters: HashMap<u64, Waiter>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        let mut prefix = new_inbox();
+        prefix.push('.');
+        Requests {
+            prefix,
+            subscribed: false,
+            last_key: 0,
+            waiters: HashMap::new(),
+        }
+    }
+}
+
+impl Requests {
+    fn add(&mut self, waiter: Waiter) -> u64 {
+        self.last_key += 1;
+        self.waiters.insert(self.last_key, waiter);
+        self.last_key
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Waiter> {
+        self.waiters.remove(&key)
+    }
+
+    /// Forgets everybody, and the subscription.
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> {
+        self.subscribed = false;
+        std::mem::take(&mut self.waiters).into_values()
+    }
+
+    /// The pings to be sent again on a new link.
+    pub(super) fn pings(&self) -> Vec<Publish> {
+        let is_ping = |waiter: &Waiter| matches!(waiter, Waiter::Ping(_));
+        self.waiters
+            .iter()
+            .filter(|(_, waiter)| is_ping(waiter))
+            .map(|(key, _)| ping_message(self.inbox(*key)))
+            .collect()
+    }
+
+    fn inbox(&self, key: u64) -> Subject {
+        format!("{}{key}", self.prefix).into()
+    }
+
+    fn key(&self, inbox: &str) -> Option<u64> {
+        inbox.strip_prefix(&self.prefix)?.parse().ok()
+    }
+
+    /// A server that does not let this connection publish to its inbox has still been reached.
+    /// Tells whether an `-ERR` was of that sort, so that nobody else needs to know.
+    pub(super) fn ping_denied(&mut self, text: &str) -> bool {
+        let inbox = text.split('"').find(|part| part.starts_with(&self.prefix));
+        let Some(key) = inbox.and_then(|inbox| self.key(inbox)) else {
+            return false;
+        };
+        match self.waiters.remove(&key) {
+            Some(Waiter::Ping(sender)) => {
+                drop(sender.send(Ok(())));
+                true
+            }
+            Some(other) => {
+                self.waiters.insert(key, other);
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+fn ping_message(inbox: Subject) -> Publish {
+    Publish {
+        subject: inbox.clone(),
+        reply: Some(inbox),
+        payload: Bytes::new(),
+        headers: None,
+    }
+}
+
+/// Receives what arrives on the inboxes.
+struct Inboxes(Weak<Inner>);
+
+impl Deliver for Inboxes {
+    fn deliver(&self, _subscription: u64, messages: &mut Vec<Message>) {
+        let Some(connection) = self.0.upgrade() else {
+            return;
+        };
+        for message in messages.drain(..) {
+            let waiter = connection.with(|state| state.arrived(&message.subject));
+            if let Some(waiter) = waiter {
+                waiter.answer(message);
+            }
+        }
+    }
+}
+
+impl State {
+    /// Takes out who waited for a message on this inbox. Late answers find nobody.
+    fn arrived(&mut self, inbox: &str) -> Option<Waiter> {
+        let key = self.requests.key(inbox)?;
+        let waiter = self.requests.remove(key)?;
+        if let Waiter::Ping(_) = waiter {
+            let text = format!("received PONG, status: {}", self.status().as_str());
+            self.outbox.log(Level::Debug, text);
+        }
+        Some(waiter)
+    }
+
+    /// Makes sure that answers can arrive.
+    fn subscribe_inboxes(&mut self) {
+        if !self.requests.subscribed {
+            self.requests.subscribed = true;
+            let subject = format!("{}*", self.requests.prefix).into();
+            let deliver = Arc::new(Inboxes(self.connection()));
+            self.subscribe(subject, None, 0, deliver);
+        }
+    }
+
+    fn request(
+        &mut self,
+        mut message: Publish,
+    ) -> Result<(u64, oneshot::Receiver<Result<Message>>)> {
+        self.check_publish(&message)?;
+        self.subscribe_inboxes();
+        let (sender, receiver) = oneshot::channel();
+        let key = self.requests.add(Waiter::Request(sender));
+        message.reply = Some(self.requests.inbox(key));
+        if let Err(error) = self.send(message) {
+            self.requests.remove(key);
+            return Err(error);
+        }
+        Ok((key, receiver))
+    }
+
+    fn ping(&mut self) -> Result<(u64, oneshot::Receiver<Result<()>>)> {
+        if self.status() != Status::Connected {
+            return Err(super::state::not_connected());
+        }
+        self.outbox.log(Level::Debug, "sending PING");
+        self.subscribe_inboxes();
+        let (sender, receiver) = oneshot::channel();
+        let key = self.requests.add(Waiter::Ping(sender));
+        self.send(ping_message(self.requests.inbox(key)))?;
+        Ok((key, receiver))
+    }
+}
+
+/// Starts a request.
+pub(super) fn request(
+    connection: &Arc<Inner>,
+    message: Publish,
+    timeout: Option<Duration>,
+) -> impl Future<Output = Result<Message>> + Send + 'static {
+    let subject = message.subject.clone();
+    let limit = timeout.and_then(deadline);
+    let started = connection.with(|state| state.request(message));
+    let pending = started.map(|(key, answer)| Pending::new(connection, key, answer));
+    async move {
+        let timed_out = || {
+            let text = format!("Request to {subject} timed out");
+            Error::new(Code::Timeout, text)
+        };
+        pending?
+            .wait(limit)
+            .await
+            .unwrap_or_else(|| Err(timed_out()))
+    }
+}
+
+/// Starts a ping.
+pub(super) fn ping(
+    connection: &Arc<Inner>,
+    timeout: Duration,
+) -> impl Future<Output = Result<()>> + Send + 'static {
+    // Other than elsewhere zero is no time at all here, and `deadline` says none for it.
+    let limit = deadline(timeout);
+    let started = connection.with(State::ping);
+    let pending = started.map(|(key, answer)| Pending::new(connection, key, answer));
+    async move {
+        let timed_out = || Err(Error::new(Code::Timeout, "PING timeout"));
+        let pending = pending?;
+        if timeout.is_zero() {
+            return timed_out();
+        }
+        pending.wait(limit).await.unwrap_or_else(timed_out)
+    }
+}
+
+/// An operation that waits. Dropping it makes the connection forget it.
+struct Pending<T> {
+    connection: Weak<Inner>,
+    key: u64,
+    answer: oneshot::Receiver<Result<T>>,
+    settled: bool,
+}
+
+impl<T> Pending<T> {
+    fn new(connection: &Arc<Inner>, key: u64, answer: oneshot::Receiver<Result<T>>) -> Self {
+        Pending {
+            connection: Arc::downgrade(connection),
+            key,
+            answer,
+            settled: false,
+        }
+    }
+
+    /// The outcome; `None` when the time is over.
+    async fn wait(mut self, limit: Option<tokio::time::Instant>) -> Option<Result<T>> {
+        let outcome = match limit {
+            None => (&mut self.answer).await,
+            Some(limit) => timeout_at(limit, &mut self.answer).await.ok()?,
+        };
+        self.settled = true;
+        // The other end disappears only with the connection as a whole.
+        Some(outcome.unwrap_or_else(|_| Err(closed())))
+    }
+}
+
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        if let Some(connection) = self.connection.upgrade() {
+            connection.with(|state| state.requests.remove(self.key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inboxes() {
+        let inbox = new_inbox();
+        assert_eq!(inbox.len(), 29);
+        assert!(inbox.starts_with("_INBOX."));
+        assert!(inbox[7..].chars().all(|c| c.is_ascii_alphanumeric()));
+        assert_ne!(inbox, new_inbox());
+    }
+
+    #[test]
+    fn keys() {
+        let requests = Requests::default();
+        let inbox = requests.inbox(17);
+        assert_eq!(requests.key(&inbox), Some(17));
+        assert_eq!(requests.key("_INBOX.x.17"), None);
+        assert_eq!(requests.key(&format!("{}x", requests.prefix)), None);
+    }
+
+    #[test]
+    fn a_denied_ping_has_reached_the_server() {
+        let mut requests = Requests::default();
+        let (sender, mut answer) = oneshot::channel();
+        let ping = requests.add(Waiter::Ping(sender));
+        let (sender, _request) = oneshot::channel();
+        let request = requests.add(Waiter::Request(sender));
+        let text = |subject: &str| format!("Permissions Violation for Publish to \"{subject}\"");
+        assert!(!requests.ping_denied(&text("a")));
+        assert!(!requests.ping_denied(&text(&requests.inbox(request))));
+        assert!(!requests.ping_denied(&text(&format!("{}*", requests.prefix))));
+        assert_eq!(requests.pings().len(), 1);
+        assert!(requests.ping_denied(&text(&requests.inbox(ping))));
+        assert!(answer.try_recv().unwrap().is_ok());
+        assert_eq!(requests.pings().len(), 0);
+        assert_eq!(requests.waiters.len(), 1);
+    }
+}

@@ -1,0 +1,317 @@
+//! The subscriptions of a connection, and the tasks that hand over their messages.
+//!
+//! A subscription outlives links. On each link it has a route: an async-nats subscriber and a task
+//! that pumps messages from there to the owner, batch by batch. The pump of a new link starts when
+//! that of the previous one has handed over the last message, so messages never overtake.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
+
+use async_nats::{Message, Subject, Subscriber};
+use futures_util::Stream;
+use tokio::task::JoinHandle;
+
+use super::link::{immediately, Link};
+use super::Inner;
+use crate::client::error::{Code, Error, Result};
+
+/// The most messages handed over in one call.
+const BATCH: usize = 512;
+
+/// Receives the messages of a subscription.
+///
+/// The connection keeps it until the subscription ends, so it should not hold a
+/// [`Connection`](super::Connection) of which nothing else ends it.
+pub trait Deliver: Send + Sync + 'static {
+    /// Messages in order, on a runtime thread; must not block. What is left in the vector is
+    /// dropped.
+    fn deliver(&self, subscription: u64, messages: &mut Vec<Message>);
+
+    /// The subscription ended by itself, having got all it asked for, or with the connection.
+    /// Not called after `unsubscribe`.
+    fn ended(&self, _subscription: u64) {}
+}
+
+/// The subscriptions by ID, which is also the order in which they were made.
+#[derive(Default)]
+pub(super) struct Subscriptions {
+    entries: BTreeMap<u64, Entry>,
+    last_id: u64,
+}
+
+struct Entry {
+    subject: Subject,
+    queue: Option<String>,
+    /// Messages after which it ends; 0: never.
+    max: u64,
+    /// Messages handed over so far.
+    received: u64,
+    deliver: Arc<dyn Deliver>,
+    route: Option<Route>,
+}
+
+/// The way of a subscription's messages on one link.
+struct Route {
+    subscriber: Arc<Mutex<Subscriber>>,
+    pump: JoinHandle<()>,
+    /// Messages received before this link, of which its server knows nothing.
+    before: u64,
+}
+
+/// How much of a batch a subscription may have.
+pub(super) struct Share {
+    count: usize,
+    last: bool,
+}
+
+impl Subscriptions {
+    /// Adds a subscription; [`Subscriptions::attach`] makes it known to a server.
+    pub(super) fn add(
+        &mut self,
+        subject: Subject,
+        queue: Option<&str>,
+        max: u64,
+        deliver: Arc<dyn Deliver>,
+    ) -> u64 {
+        self.last_id += 1;
+        self.entries.insert(
+            self.last_id,
+            Entry {
+                subject,
+                queue: queue.map(str::to_owned),
+                max,
+                received: 0,
+                deliver,
+                route: None,
+            },
+        );
+        self.last_id
+    }
+
+    /// Makes a subscription known to the server of a link.
+    pub(super) fn attach(&mut self, id: u64, link: &Link, connection: &Weak<Inner>) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.attach(id, link, connection);
+        }
+    }
+
+    /// Makes all subscriptions known to the server of a new link.
+    pub(super) fn attach_all(&mut self, link: &Link, connection: &Weak<Inner>) {
+        for (id, entry) in &mut self.entries {
+            entry.attach(*id, link, connection);
+        }
+    }
+
+    /// A link broke: nothing more is to be expected from its routes than what has arrived.
+    pub(super) fn detach_all(&mut self) {
+        for route in self.entries.values_mut().filter_map(|e| e.route.as_mut()) {
+            route.close();
+        }
+    }
+
+    /// Ends a subscription after `max` messages in all, or now.
+    ///
+    /// # Errors
+    /// `BadSubscription`
+    pub(super) fn end(&mut self, id: u64, max: u64) -> Result<()> {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Err(Error::new(
+                Code::BadSubscription,
+                format!("Invalid subscription ID {id}"),
+            ));
+        };
+        if max > entry.received {
+            entry.limit(max);
+        } else if let Some(mut entry) = self.entries.remove(&id) {
+            if let Some(route) = &mut entry.route {
+                route.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets all subscriptions without a word to the server.
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = (u64, Arc<dyn Deliver>)> {
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|(id, entry)| (id, entry.deliver))
+    }
+
+    /// Accounts for a batch that arrived; `None` when the subscription has ended.
+    pub(super) fn take(&mut self, id: u64, count: usize) -> Option<Share> {
+        let entry = self.entries.get_mut(&id)?;
+        let available = u64::try_from(count).unwrap_or(u64::MAX);
+        let wanted = match entry.max {
+            0 => available,
+            max => available.min(max - entry.received),
+        };
+        entry.received += wanted;
+        let last = entry.max != 0 && entry.received >= entry.max;
+        if last {
+            if let Some(mut route) = self.entries.remove(&id).and_then(|e| e.route) {
+                route.close();
+            }
+        }
+        Some(Share {
+            count: usize::try_from(wanted).unwrap_or(count),
+            last,
+        })
+    }
+}
+
+impl Entry {
+    fn attach(&mut self, id: u64, link: &Link, connection: &Weak<Inner>) {
+        let Some(subscriber) = link.subscribe(self.subject.clone(), self.queue.clone()) else {
+            return;
+        };
+        let subscriber = Arc::new(Mutex::new(subscriber));
+        let pump = Pump {
+            connection: connection.clone(),
+            id,
+            subscriber: subscriber.clone(),
+            deliver: self.deliver.clone(),
+        };
+        let previous = self.route.take().map(|route| route.pump);
+        self.route = Some(Route {
+            subscriber,
+            pump: tokio::spawn(pump.run(previous)),
+            before: self.received,
+        });
+        if self.max != 0 {
+            self.limit(self.max);
+        }
+    }
+
+    /// Sets the limit, here and at the server.
+    fn limit(&mut self, max: u64) {
+        self.max = max;
+        if let Some(route) = &self.route {
+            let max = max.saturating_sub(route.before);
+            let mut subscriber = lock(&route.subscriber);
+            // Fails on a broken link, where it does not matter.
+            immediately(subscriber.unsubscribe_after(max));
+        }
+    }
+}
+
+impl Route {
+    /// Ends the route; what has arrived is still pumped.
+    fn close(&mut self) {
+        let mut subscriber = lock(&self.subscriber);
+        immediately(subscriber.unsubscribe());
+    }
+}
+
+/// Moves messages from a subscriber to their receiver.
+struct Pump {
+    connection: Weak<Inner>,
+    id: u64,
+    subscriber: Arc<Mutex<Subscriber>>,
+    deliver: Arc<dyn Deliver>,
+}
+
+impl Pump {
+    async fn run(self, previous: Option<JoinHandle<()>>) {
+        if let Some(previous) = previous {
+            // Whether it ended well or in a panic, it has ended.
+            let _ = previous.await;
+        }
+        let mut batch = Vec::new();
+        while self.fill(&mut batch).await {
+            let Some(share) = self.share(batch.len()) else {
+                return;
+            };
+            batch.truncate(share.count);
+            self.deliver.deliver(self.id, &mut batch);
+            batch.clear();
+            if share.last {
+                self.deliver.ended(self.id);
+                return;
+            }
+        }
+    }
+
+    fn share(&self, count: usize) -> Option<Share> {
+        let connection = self.connection.upgrade()?;
+        let share = connection.lock().subscriptions.take(self.id, count);
+        share
+    }
+
+    /// Waits for a message and takes along what else is there; false at the end of the route.
+    async fn fill(&self, batch: &mut Vec<Message>) -> bool {
+        poll_fn(|cx| {
+            let mut subscriber = lock(&self.subscriber);
+            while batch.len() < BATCH {
+                match Pin::new(&mut *subscriber).poll_next(cx) {
+                    Poll::Ready(Some(message)) => batch.push(message),
+                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    // At the end of the stream it will say so again next time.
+                    Poll::Ready(None) | Poll::Pending => break,
+                }
+            }
+            Poll::Ready(!batch.is_empty())
+        })
+        .await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&self, _: u64, _: &mut Vec<Message>) {}
+    }
+
+    fn add(table: &mut Subscriptions, max: u64) -> u64 {
+        table.add("a".into(), None, max, Arc::new(Nowhere))
+    }
+
+    fn take(table: &mut Subscriptions, id: u64, count: usize) -> Option<(usize, bool)> {
+        table.take(id, count).map(|share| (share.count, share.last))
+    }
+
+    #[test]
+    fn ids_count_on() {
+        let mut table = Subscriptions::default();
+        assert_eq!([add(&mut table, 0), add(&mut table, 0)], [1, 2]);
+        assert_eq!(table.clear().count(), 2);
+        assert_eq!(add(&mut table, 0), 3);
+        assert!(table.end(3, 0).is_ok());
+        assert_eq!(add(&mut table, 0), 4);
+    }
+
+    #[test]
+    fn a_limited_subscription_ends() {
+        let mut table = Subscriptions::default();
+        let id = add(&mut table, 3);
+        assert_eq!(take(&mut table, id, 2), Some((2, false)));
+        assert_eq!(take(&mut table, id, 5), Some((1, true)));
+        assert_eq!(take(&mut table, id, 1), None);
+        let error = table.end(id, 0).unwrap_err();
+        assert_eq!(error.code, Code::BadSubscription);
+        assert_eq!(error.message, "Invalid subscription ID 1");
+    }
+
+    #[test]
+    fn limits_count_from_the_beginning() {
+        let mut table = Subscriptions::default();
+        let id = add(&mut table, 0);
+        assert_eq!(take(&mut table, id, 5), Some((5, false)));
+        assert!(table.end(id, 7).is_ok());
+        assert_eq!(take(&mut table, id, 5), Some((2, true)));
+        let id = add(&mut table, 0);
+        assert_eq!(take(&mut table, id, 5), Some((5, false)));
+        assert!(table.end(id, 5).is_ok());
+        assert_eq!(take(&mut table, id, 1), None);
+    }
+}

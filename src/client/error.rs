@@ -1,0 +1,171 @@
+//! One error type; its codes are the documented `NATS Err…` codes.
+
+use std::fmt;
+
+/// What went wrong, as scripts see it in `-errorcode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// No connection, or it was closed while an operation was waiting.
+    ConnectionClosed,
+    /// Every server was tried without success, or there is none to try.
+    NoServers,
+    /// An argument is malformed; nothing was sent.
+    InvalidArg,
+    /// An option of type timeout is malformed.
+    BadTimeout,
+    /// A subject the protocol does not allow.
+    BadSubject,
+    /// A queue group name the protocol does not allow.
+    BadQueueName,
+    /// An unknown or ended subscription.
+    BadSubscription,
+    /// The payload is longer than the server accepts.
+    MaxPayload,
+    /// The server does not support headers.
+    HeadersNotSupported,
+    /// No answer in time.
+    Timeout,
+    /// Nobody listens on the subject of a request.
+    NoResponders,
+    /// The coroutine that waited is gone.
+    InvalidCoroutine,
+    /// The server closed the connection, or the network broke.
+    BrokenSocket,
+    /// TCP connection or name look-up failed.
+    ConnectionRefused,
+    /// A server did not complete the handshake in time.
+    ConnectionTimeout,
+    /// TLS handshake or certificate trouble.
+    Tls,
+    /// TLS was wanted and the server offers none.
+    SecureConnWanted,
+    /// The server stopped answering PINGs.
+    StaleConnection,
+    /// Missing or rejected credentials.
+    Authorization,
+    /// Credentials ran out.
+    AuthExpired,
+    /// Credentials were revoked.
+    AuthRevoked,
+    /// The account's credentials ran out.
+    AccountAuthExpired,
+    /// Publishing or subscribing is not permitted.
+    Permissions,
+    /// Any other error text of a server.
+    Server,
+    /// A message that cannot be understood.
+    Protocol,
+    /// A header block that cannot be understood.
+    BadHeaderMsg,
+    /// JetStream is off on this server.
+    JetStreamNotEnabled,
+    /// JetStream is off for this account (503/10039).
+    JetStreamNotEnabledForAccount,
+    /// An expected sequence did not match (400/10071, 400/10164).
+    WrongLastSequence,
+    /// No such stream (404/10059).
+    StreamNotFound,
+    /// No such consumer (404/10014).
+    ConsumerNotFound,
+    /// No such message (404/10037).
+    MsgNotFound,
+    /// The message was not delivered by JetStream.
+    NotJsMessage,
+    /// Any other error reply of the JetStream API.
+    JsResponse { code: u64, err_code: u64 },
+    /// Heartbeats of an ordered consumer were missed.
+    ConsumerNotActive,
+    /// An ordered consumer saw a gap.
+    ConsumerSequenceMismatch,
+    /// No such bucket.
+    BucketNotFound,
+    /// No such bucket, as `status`, `watch`, `keys` and `history` have always spelled it: without `Err`.
+    BucketNotFoundBare,
+    /// No such key, or it was deleted.
+    KeyNotFound,
+    /// A defect of this package: a panic was caught.
+    Internal,
+}
+
+impl Code {
+    /// The words of the error code after `NATS`.
+    pub fn words(&self) -> (&'static str, Option<(u64, u64)>) {
+        let word = match self {
+            Code::ConnectionClosed => "ErrConnectionClosed",
+            Code::NoServers => "ErrNoServers",
+            Code::InvalidArg => "ErrInvalidArg",
+            Code::BadTimeout => "ErrBadTimeout",
+            Code::BadSubject => "ErrBadSubject",
+            Code::BadQueueName => "ErrBadQueueName",
+            Code::BadSubscription => "ErrBadSubscription",
+            Code::MaxPayload => "ErrMaxPayload",
+            Code::HeadersNotSupported => "ErrHeadersNotSupported",
+            Code::Timeout => "ErrTimeout",
+            Code::NoResponders => "ErrNoResponders",
+            Code::InvalidCoroutine => "ErrInvalidCoroutine",
+            Code::BrokenSocket => "ErrBrokenSocket",
+            Code::ConnectionRefused => "ErrConnectionRefused",
+            Code::ConnectionTimeout => "ErrConnectionTimeout",
+            Code::Tls => "ErrTLS",
+            Code::SecureConnWanted => "ErrSecureConnWanted",
+            Code::StaleConnection => "ErrStaleConnection",
+            Code::Authorization => "ErrAuthorization",
+            Code::AuthExpired => "ErrAuthExpired",
+            Code::AuthRevoked => "ErrAuthRevoked",
+            Code::AccountAuthExpired => "ErrAccountAuthExpired",
+            Code::Permissions => "ErrPermissions",
+            Code::Server => "ErrServer",
+            Code::Protocol => "ErrProtocol",
+            Code::BadHeaderMsg => "ErrBadHeaderMsg",
+            Code::JetStreamNotEnabled => "ErrJetStreamNotEnabled",
+            Code::JetStreamNotEnabledForAccount => "ErrJetStreamNotEnabledForAccount",
+            Code::WrongLastSequence => "ErrWrongLastSequence",
+            Code::StreamNotFound => "ErrStreamNotFound",
+            Code::ConsumerNotFound => "ErrConsumerNotFound",
+            Code::MsgNotFound => "ErrMsgNotFound",
+            Code::NotJsMessage => "ErrNotJSMessage",
+            Code::JsResponse { .. } => "ErrJSResponse",
+            Code::ConsumerNotActive => "ErrConsumerNotActive",
+            Code::ConsumerSequenceMismatch => "ErrConsumerSequenceMismatch",
+            Code::BucketNotFound => "ErrBucketNotFound",
+            Code::BucketNotFoundBare => "BucketNotFound",
+            Code::KeyNotFound => "ErrKeyNotFound",
+            Code::Internal => "ErrInternal",
+        };
+        let numbers = match self {
+            Code::JsResponse { code, err_code } => Some((*code, *err_code)),
+            _ => None,
+        };
+        (word, numbers)
+    }
+}
+
+/// A code to act on and a message to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    pub code: Code,
+    pub message: String,
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error {
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub fn invalid_arg(message: impl Into<String>) -> Self {
+        Error::new(Code::InvalidArg, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,280 @@
+//! Requests to the JetStream API and what comes back: JSON, pages, error objects.
+
+use std::fmt::Write;
+use std::future::Future;
+
+use async_nats::Message;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::JetStream;
+use crate::client::connection::{Level, Publish};
+use crate::client::error::{Code, Error, Result};
+use crate::client::subject;
+
+/// A JSON object, its fields in the order in which they came.
+pub type Json = Map<String, Value>;
+
+/// The `error` object of a reply (jetstream.md §14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP-like class, such as 404.
+    pub code: u64,
+    /// The precise JetStream number, such as 10059.
+    pub err_code: u64,
+    pub description: String,
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Error {
+        let ApiError {
+            code,
+            err_code,
+            description,
+        } = error;
+        let code = match (code, err_code) {
+            // 10164: on a replicated stream another conditional write is still in flight.
+            (400, 10071 | 10164) => Code::WrongLastSequence,
+            (404, 10014) => Code::ConsumerNotFound,
+            (404, 10037) => Code::MsgNotFound,
+            (404, 10059) => Code::StreamNotFound,
+            (503, 10039) => Code::JetStreamNotEnabledForAccount,
+            _ => Code::JsResponse { code, err_code },
+        };
+        Error::new(code, description)
+    }
+}
+
+impl JetStream {
+    /// The subject of an API call.
+    pub(super) fn subject(&self, tail: &str) -> String {
+        format!("{}.{tail}", self.prefix())
+    }
+
+    /// Calls the API: `tail` is the subject without the prefix, `body` is JSON or empty.
+    ///
+    /// The reply comes without its `type` field, all else as the server sent it.
+    ///
+    /// # Errors
+    /// `BadSubject` if a name in `tail` cannot be part of a subject; `JetStreamNotEnabled` if nobody
+    /// answers on API subjects; `Timeout`; `ConnectionClosed`; and what [`ApiError`] maps to.
+    pub fn api(
+        &self,
+        tail: &str,
+        body: impl Into<Bytes>,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
+        let js = self.clone();
+        let subject = self.subject(tail);
+        let body = body.into();
+        async move {
+            let reply = js.ask(subject, body).await.map_err(not_enabled)?;
+            Ok(parse_reply(&reply.payload)??)
+        }
+    }
+
+    /// Calls the API until all pages of a list are there.
+    ///
+    /// A server returns at most 1024 names (256 objects) at a time and says how many there are.
+    pub(super) fn pages(
+        &self,
+        tail: &str,
+        list: &'static str,
+        mut query: Json,
+    ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
+        let js = self.clone();
+        let tail = tail.to_owned();
+        async move {
+            let mut all = Vec::new();
+            loop {
+                if !all.is_empty() {
+                    query.insert("offset".into(), all.len().into());
+                }
+                let mut reply = js.api(&tail, body(&query)).await?;
+                let page = match reply.remove(list) {
+                    Some(Value::Array(page)) => page,
+                    // An empty list is `null` on the wire.
+                    _ => Vec::new(),
+                };
+                let ended = page.is_empty();
+                all.extend(page);
+                let total = reply.number("total").unwrap_or(0);
+                if ended || all.len() as u64 >= total {
+                    return Ok(all);
+                }
+            }
+        }
+    }
+
+    /// A request with this handle's time limit; the reply is not looked into.
+    pub(super) async fn ask(&self, subject: String, body: Bytes) -> Result<Message> {
+        subject::check_publish(&subject, true)?;
+        if !self.trace {
+            return self.request(subject, body).await;
+        }
+        self.log(format!(
+            ">>> {subject} {}",
+            String::from_utf8_lossy(&body)
+        ));
+        let reply = self.request(subject.clone(), body).await?;
+        self.log(format!("<<< {subject} {}", readable(&reply)));
+        Ok(reply)
+    }
+
+    fn request(
+        &self,
+        subject: String,
+        payload: Bytes,
+    ) -> impl Future<Output = Result<Message>> + Send + 'static {
+        let publish = Publish {
+            subject,
+            payload,
+            headers: None,
+            reply: None,
+        };
+        self.connection.request(publish, self.limit())
+    }
+
+    fn log(&self, text: String) {
+        self.connection.log(Level::Debug, text);
+    }
+}
+
+/// The body of a request without parameters is empty, which every API version accepts.
+pub(super) fn body(query: &Json) -> Bytes {
+    if query.is_empty() {
+        return Bytes::new();
+    }
+    // Writing a map with string keys into memory cannot fail.
+    serde_json::to_vec(query).unwrap_or_default().into()
+}
+
+/// API subjects are always listened on where JetStream is enabled.
+fn not_enabled(error: Error) -> Error {
+    match error.code {
+        Code::NoResponders => Error::new(
+            Code::JetStreamNotEnabled,
+            "JetStream is not enabled in the server",
+        ),
+        _ => error,
+    }
+}
+
+/// A reply as an object without `type`, or the error object in it.
+///
+/// # Errors
+/// `Protocol` if it is no JSON object.
+pub(super) fn parse_reply(payload: &[u8]) -> Result<std::result::Result<Json, ApiError>> {
+    let mut reply: Json = serde_json::from_slice(payload).map_err(|error| {
+        Error::new(
+            Code::Protocol,
+            format!("The JetStream API sent an unreadable reply: {error}"),
+        )
+    })?;
+    if let Some(error) = reply.object("error") {
+        return Ok(Err(ApiError {
+            code: error.number("code").unwrap_or(0),
+            err_code: error.number("err_code").unwrap_or(0),
+            description: error.text("description").unwrap_or_default().to_owned(),
+        }));
+    }
+    reply.shift_remove("type");
+    Ok(Ok(reply))
+}
+
+/// A reply for the log: direct gets answer in headers, everything else in the payload.
+fn readable(reply: &Message) -> String {
+    let mut text = String::new();
+    if let Some(status) = reply.status {
+        let description = reply.description.as_deref().unwrap_or_default();
+        let _ = write!(text, "{} {description} ", status.as_u16());
+    }
+    for (name, values) in reply.headers.iter().flat_map(|headers| headers.iter()) {
+        for value in values {
+            let _ = write!(text, "{name}: {value} ");
+        }
+    }
+    text + &String::from_utf8_lossy(&reply.payload)
+}
+
+/// Typed looks into generic JSON.
+pub(crate) trait JsonExt {
+    fn number(&self, key: &str) -> Option<u64>;
+    fn text(&self, key: &str) -> Option<&str>;
+    fn flag(&self, key: &str) -> bool;
+    fn object(&self, key: &str) -> Option<&Json>;
+}
+
+impl JsonExt for Json {
+    fn number(&self, key: &str) -> Option<u64> {
+        self.get(key)?.as_u64()
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    /// Go leaves false booleans out.
+    fn flag(&self, key: &str) -> bool {
+        self.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn object(&self, key: &str) -> Option<&Json> {
+        self.get(key)?.as_object()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(code: u64, err_code: u64) -> Code {
+        Error::from(ApiError {
+            code,
+            err_code,
+            description: String::new(),
+        })
+        .code
+    }
+
+    #[test]
+    fn both_numbers_must_match_for_a_specific_code() {
+        assert_eq!(code_of(400, 10071), Code::WrongLastSequence);
+        assert_eq!(code_of(400, 10164), Code::WrongLastSequence);
+        assert_eq!(code_of(404, 10014), Code::ConsumerNotFound);
+        assert_eq!(code_of(404, 10037), Code::MsgNotFound);
+        assert_eq!(code_of(404, 10059), Code::StreamNotFound);
+        assert_eq!(code_of(503, 10039), Code::JetStreamNotEnabledForAccount);
+        for (code, err_code) in [(500, 10071), (404, 10071), (400, 10058)] {
+            assert_eq!(code_of(code, err_code), Code::JsResponse { code, err_code });
+        }
+    }
+
+    #[test]
+    fn replies_lose_their_type_and_nothing_else() {
+        let text = br#"{"type":"x","z":18446744073709551616,"a":1.50,"n":null}"#;
+        let reply = parse_reply(text).unwrap().unwrap();
+        assert_eq!(
+            Value::Object(reply).to_string(),
+            r#"{"z":18446744073709551616,"a":1.50,"n":null}"#
+        );
+    }
+
+    #[test]
+    fn error_objects() {
+        let text = br#"{"type":"x","error":{"code":404,"err_code":10059,"description":"stream not found"}}"#;
+        let error = parse_reply(text).unwrap().unwrap_err();
+        assert_eq!(error.code, 404);
+        assert_eq!(error.err_code, 10059);
+        assert_eq!(error.description, "stream not found");
+        assert_eq!(parse_reply(b"+OK").unwrap_err().code, Code::Protocol);
+        assert_eq!(parse_reply(b"").unwrap_err().code, Code::Protocol);
+    }
+
+    #[test]
+    fn empty_queries_have_no_body() {
+        assert!(body(&Json::new()).is_empty());
+        let mut query = Json::new();
+        query.insert("seq".into(), 5.into());
+        assert_eq!(body(&query), r#"{"seq":5}"#);
+    }
+}

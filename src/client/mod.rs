@@ -1,0 +1,10 @@
+//! NATS as this package understands it: connections, JetStream, key-value buckets.
+//!
+//! Nothing here knows Tcl; `src/commands` calls in, runtime threads of [`crate::runtime`] run it.
+
+pub mod connection;
+pub mod error;
+pub mod jetstream;
+pub mod kv;
+pub mod message;
+pub mod subject;

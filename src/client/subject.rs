@@ -1,0 +1,147 @@
+//! What a subject and a queue group name may look like (core.md §12).
+//!
+//! The server would accept more than this, and async-nats checks less: these are the rules of
+//! nats-tcl, with one addition. Blanks and control characters end a word of the protocol or a
+//! whole line of it, so they are refused even where the caller asked for no check.
+
+use crate::client::error::{Code, Error, Result};
+
+/// Checks the subject of a message to be published, or its reply subject.
+///
+/// Without `strict` only what would damage the protocol stream is refused.
+///
+/// # Errors
+/// `BadSubject` "Invalid subject …"
+pub fn check_publish(subject: &str, strict: bool) -> Result<()> {
+    check(subject, strict, is_literal, Code::BadSubject, "subject")
+}
+
+/// Checks a reply subject; as [`check_publish`], but the message says what it was.
+///
+/// # Errors
+/// `BadSubject` "Invalid reply …"
+pub fn check_reply(subject: &str, strict: bool) -> Result<()> {
+    check(subject, strict, is_literal, Code::BadSubject, "reply")
+}
+
+/// Checks a subject to subscribe to: a token may also be a whole wildcard, `*` or `>`.
+///
+/// # Errors
+/// `BadSubject` "Invalid subject …"
+pub fn check_subscribe(subject: &str, strict: bool) -> Result<()> {
+    check(subject, strict, is_pattern, Code::BadSubject, "subject")
+}
+
+/// Checks a queue group name, which is a single token.
+///
+/// # Errors
+/// `BadQueueName` "Invalid queue …"
+pub fn check_queue(name: &str, strict: bool) -> Result<()> {
+    check(name, strict, is_token, Code::BadQueueName, "queue")
+}
+
+fn check(
+    text: &str,
+    strict: bool,
+    is_valid: fn(&str) -> bool,
+    code: Code,
+    what: &str,
+) -> Result<()> {
+    let good = if strict {
+        is_valid(text)
+    } else {
+        is_transportable(text)
+    };
+    if good {
+        return Ok(());
+    }
+    Err(Error::new(code, format!("Invalid {what} {text}")))
+}
+
+fn is_literal(subject: &str) -> bool {
+    subject.split('.').all(is_token)
+}
+
+fn is_pattern(subject: &str) -> bool {
+    subject
+        .split('.')
+        .all(|token| matches!(token, "*" | ">") || is_token(token))
+}
+
+fn is_token(token: &str) -> bool {
+    !token.is_empty()
+        && token.chars().all(|c| match c {
+            '"' | '*' | '>' | '[' | ']' | '\\' | '{' | '}' | '.' => false,
+            _ if c.is_ascii() => c.is_ascii_graphic(),
+            _ => c.is_alphanumeric(),
+        })
+}
+
+fn is_transportable(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publish_subjects() {
+        for good in [
+            "a",
+            "a.b",
+            "$KV.b.k",
+            "größe.x",
+            "a/b=c",
+            "!#%&'()+,-:;<?@^_`|~",
+        ] {
+            assert!(check_publish(good, true).is_ok(), "{good}");
+        }
+        for bad in [
+            "", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\r\nb", "*", ">", "a.*", "a*", "a>",
+            "a\"b", "a[b", "a]", "a\\b", "{a}", "a\u{a0}b", "a\u{7f}", "a—b",
+        ] {
+            let error = check_publish(bad, true).unwrap_err();
+            assert_eq!(error.code, Code::BadSubject);
+            assert_eq!(error.message, format!("Invalid subject {bad}"));
+        }
+    }
+
+    #[test]
+    fn subscribe_subjects() {
+        for good in ["a", "*", ">", "a.*.b", "a.>", ">.a"] {
+            assert!(check_subscribe(good, true).is_ok(), "{good}");
+        }
+        for bad in ["", "a*", "*a", "a.>>", "**", "a..*", "a b"] {
+            assert!(check_subscribe(bad, true).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn queue_names() {
+        assert!(check_queue("workers-1", true).is_ok());
+        for bad in ["", "a.b", "a b", "*"] {
+            let error = check_queue(bad, true).unwrap_err();
+            assert_eq!(error.code, Code::BadQueueName);
+            assert_eq!(error.message, format!("Invalid queue {bad}"));
+        }
+    }
+
+    #[test]
+    fn unchecked_text_still_keeps_the_protocol_intact() {
+        for good in ["a*", "a..b", ".", "a\"b", "\u{1f980}"] {
+            assert!(check_publish(good, false).is_ok(), "{good}");
+            assert!(check_subscribe(good, false).is_ok(), "{good}");
+            assert!(check_queue(good, false).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\r\nPUB x 0", "a\0", "a\u{85}"] {
+            assert!(check_publish(bad, false).is_err(), "{bad:?}");
+            assert!(check_subscribe(bad, false).is_err(), "{bad:?}");
+            assert!(check_queue(bad, false).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            check_reply("a b", false).unwrap_err().message,
+            "Invalid reply a b"
+        );
+    }
+}

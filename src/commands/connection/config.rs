@@ -1,0 +1,241 @@
+//! The options of `configure`, `cget` and `reset`.
+
+use crate::client::connection::{Connection as Client, Settings};
+use crate::client::error::Error;
+use crate::commands::errors::{invalid_arg, raise};
+use crate::commands::options::{bad_value, plain_name, pos_int, Options};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::Duration;
+use tcl::{Obj, Result};
+
+/// The values of all options of one connection.
+pub struct Config {
+    /// As `cget` returns them; booleans in the words `true` and `false`.
+    values: RefCell<HashMap<&'static str, String>>,
+    /// Convert payloads between text and UTF-8; read at each message.
+    pub utf8_convert: Cell<bool>,
+    /// Callbacks and replies get message dicts.
+    pub dictmsg: Cell<bool>,
+    /// Subjects are checked strictly.
+    pub check_subjects: Cell<bool>,
+    /// Default time limit of requests in ms; 0 means none.
+    pub request_timeout: Cell<u64>,
+}
+
+/// The type of an option, named as in messages.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    ValidStr,
+    Str,
+    Bool,
+    Timeout,
+    PosInt,
+    Int,
+}
+
+struct Row {
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    /// Puts a valid value into effect.
+    apply: fn(&Config, &mut Settings, &str),
+}
+
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    apply: fn(&Config, &mut Settings, &str),
+) -> Row {
+    Row {
+        name,
+        kind,
+        default,
+        apply,
+    }
+}
+
+fn yes(value: &str) -> bool {
+    value == "true"
+}
+
+fn ms(value: &str) -> Duration {
+    Duration::from_millis(number(value))
+}
+
+/// Values are valid when they get here.
+fn number(value: &str) -> u64 {
+    value.parse().unwrap_or(0)
+}
+
+/// In the order in which `configure` applies them.
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    row("servers", Kind::ValidStr, "", |_, _, _| {}),
+    row("name", Kind::ValidStr, "", |_, s, v| s.name = v.into()),
+    row("pedantic", Kind::Bool, "false", |_, s, v| s.pedantic = yes(v)),
+    row("verbose", Kind::Bool, "false", |_, s, v| s.verbose = yes(v)),
+    row("randomize", Kind::Bool, "true", |_, s, v| s.randomize = yes(v)),
+    row("connect_timeout", Kind::Timeout, "2000", |_, s, v| s.connect_timeout = ms(v)),
+    row("reconnect_time_wait", Kind::Timeout, "2000", |_, s, v| s.reconnect_time_wait = ms(v)),
+    row("custom_reconnect_delay", Kind::Str, "", |_, _, _| {}),
+    row("max_reconnect_attempts", Kind::Int, "60", |_, s, v| s.max_reconnect_attempts = v.parse().unwrap_or(-1)),
+    row("ping_interval", Kind::Timeout, "120000", |_, s, v| s.ping_interval = ms(v)),
+    row("max_outstanding_pings", Kind::PosInt, "2", |_, s, v| s.max_outstanding_pings = number(v)),
+    row("echo", Kind::Bool, "true", |_, s, v| s.echo = yes(v)),
+    row("tls_opts", Kind::Str, "", |_, s, v| s.tls_opts = v.into()),
+    row("user", Kind::Str, "", |_, s, v| s.user = v.into()),
+    row("password", Kind::Str, "", |_, s, v| s.password = v.into()),
+    row("token", Kind::Str, "", |_, s, v| s.token = v.into()),
+    row("secure", Kind::Bool, "false", |_, s, v| s.secure = yes(v)),
+    row("check_subjects", Kind::Bool, "true", |c, _, v| c.check_subjects.set(yes(v))),
+    row("dictmsg", Kind::Bool, "false", |c, _, v| c.dictmsg.set(yes(v))),
+    row("utf8_convert", Kind::Bool, "false", |c, _, v| c.utf8_convert.set(yes(v))),
+    row("request_timeout", Kind::Timeout, "10000", |c, _, v| c.request_timeout.set(number(v))),
+];
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::ValidStr => "valid_str",
+            Kind::Str => "str",
+            Kind::Bool => "bool",
+            Kind::Timeout => "timeout",
+            Kind::PosInt => "pos_int",
+            Kind::Int => "int",
+        }
+    }
+
+    /// The value as it is stored, if it is valid.
+    fn normalize(self, value: &Obj) -> Option<String> {
+        match self {
+            Kind::ValidStr => (!value.is_empty()).then(|| value.text().into_owned()),
+            Kind::Str => Some(value.text().into_owned()),
+            Kind::Bool => value.to_bool().map(|b| b.to_string()),
+            Kind::Timeout | Kind::PosInt => pos_int(value).map(|n| n.to_string()),
+            Kind::Int => value.to_i64().map(|n| n.to_string()),
+        }
+    }
+}
+
+impl Config {
+    /// All defaults, with the connection's name.
+    pub fn new(client: &Client, name: String) -> Config {
+        let config = Config {
+            values: RefCell::default(),
+            utf8_convert: Cell::new(false),
+            dictmsg: Cell::new(false),
+            check_subjects: Cell::new(true),
+            request_timeout: Cell::new(0),
+        };
+        for row in TABLE {
+            config.store(client, row, row.default.to_string());
+        }
+        if let Some(row) = find("name") {
+            config.store(client, row, name);
+        }
+        config
+    }
+
+    fn store(&self, client: &Client, row: &Row, value: String) {
+        client.update(|settings| (row.apply)(self, settings, &value));
+        self.values.borrow_mut().insert(row.name, value);
+    }
+
+    fn value(&self, name: &str) -> String {
+        self.values.borrow().get(name).cloned().unwrap_or_default()
+    }
+
+    /// One option, with or without its dash; `status` counts as one.
+    pub fn cget(&self, client: &Client, word: &Obj) -> Result<Obj> {
+        let name = plain_name(word);
+        if name == "status" {
+            return Ok(Obj::from(client.status().as_str()));
+        }
+        match find(&name) {
+            Some(row) => Ok(Obj::from(&*self.value(row.name))),
+            None => Err(unknown(word)),
+        }
+    }
+
+    /// All options and their values, names without dash.
+    pub fn all(&self) -> Obj {
+        let values = self.values.borrow();
+        let names: Vec<Obj> = TABLE.iter().map(|row| Obj::from(row.name)).collect();
+        let values = TABLE
+            .iter()
+            .map(|row| Obj::from(values.get(row.name).map_or("", String::as_str)));
+        Obj::dict(names.iter().zip(values))
+    }
+
+    /// Applies an option list, in the order of the table.
+    pub fn configure(&self, client: &Client, words: &[Obj]) -> Result<()> {
+        let mut options = Options::parse(words)?;
+        let servers = options.raw("servers");
+        let randomize = options.raw("randomize");
+        if let Some(servers) = servers {
+            let randomize = randomize.as_ref().and_then(Obj::to_bool);
+            self.configure_servers(client, &servers, randomize)?;
+        }
+        for row in &TABLE[1..] {
+            let value = match row.name {
+                "randomize" => randomize.clone(),
+                name => options.raw(name),
+            };
+            let Some(value) = value else { continue };
+            let Some(valid) = row.kind.normalize(&value) else {
+                return Err(bad_value(row.kind.name(), row.name, &value));
+            };
+            self.store(client, row, valid);
+        }
+        options.end()
+    }
+
+    fn configure_servers(
+        &self,
+        client: &Client,
+        servers: &Obj,
+        randomize: Option<bool>,
+    ) -> Result<()> {
+        let urls = servers
+            .to_list()
+            .filter(|urls| !urls.is_empty())
+            .ok_or_else(|| bad_value("valid_str", "servers", servers))?;
+        let urls: Vec<String> = urls.iter().map(|url| url.text().into_owned()).collect();
+        // What the caller gave can be read back even if it is refused.
+        let given = servers.text().into_owned();
+        self.values.borrow_mut().insert("servers", given);
+        let randomize = randomize.unwrap_or_else(|| yes(&self.value("randomize")));
+        client.set_servers(&urls, randomize).map_err(raise)
+    }
+
+    /// Puts the named options back to their defaults.
+    pub fn reset(&self, client: &Client, words: &[Obj]) -> Result<()> {
+        for word in words {
+            let row = find(&plain_name(word)).ok_or_else(|| unknown(word))?;
+            if row.name == "servers" {
+                client.clear_servers();
+            }
+            self.store(client, row, row.default.to_string());
+        }
+        Ok(())
+    }
+}
+
+fn find(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+fn unknown(word: &Obj) -> tcl::Error {
+    raise(Error::invalid_arg(format!(
+        "Invalid option {}",
+        word.text()
+    )))
+}
+
+/// The error of a `connect` with anything but `-async`.
+pub fn unknown_flags(words: &[Obj]) -> tcl::Error {
+    let words: Vec<_> = words.iter().map(|word| word.text()).collect();
+    invalid_arg(format!("Unknown option {}", words.join(" ")))
+}

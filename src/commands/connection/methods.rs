@@ -1,0 +1,421 @@
+//! The methods of `nats::connection`: arguments in, client called, values out.
+
+use super::config::unknown_flags;
+use super::inbox::{Request, Subscription};
+use super::Connection;
+use crate::client::connection::{Publish, Status};
+use crate::client::error::{Code, Error};
+use crate::client::jetstream::JetStream as JetStreamClient;
+use crate::client::message::HeaderMap;
+use crate::client::subject;
+use crate::commands::errors::{invalid_arg, raise};
+use crate::commands::jet_stream::JetStream;
+use crate::commands::options::Options;
+use crate::commands::{payload, shape};
+use crate::runtime;
+use std::time::Duration;
+use tcl::{Call, Method, Obj, Outcome, Result};
+
+type This<'a> = Call<'a, Connection>;
+
+macro_rules! method {
+    ($function:ident, $usage:literal, $args:expr) => {
+        Method {
+            name: stringify!($function),
+            usage: $usage,
+            args: $args,
+            call: $function,
+        }
+    };
+}
+
+const MANY: usize = usize::MAX;
+
+pub const TABLE: &[Method<Connection>] = &[
+    method!(cget, "option", 1..=1),
+    method!(configure, "?option? ?value option value ...?", 0..=MANY),
+    method!(reset, "?option ...?", 0..=MANY),
+    method!(connect, "?-async?", 0..=MANY),
+    method!(disconnect, "", 0..=0),
+    method!(
+        publish,
+        "subject message ?reply? ?-option value ...?",
+        2..=MANY
+    ),
+    method!(publish_msg, "msg", 1..=1),
+    method!(subscribe, "subject ?-option value ...?", 1..=MANY),
+    method!(unsubscribe, "subID ?-max_msgs int?", 1..=MANY),
+    method!(request, "subject message ?-option value ...?", 2..=MANY),
+    method!(request_msg, "msg ?-option value ...?", 1..=MANY),
+    method!(cancel_request, "reqID", 1..=1),
+    method!(ping, "?-timeout ms?", 0..=MANY),
+    method!(inbox, "", 0..=0),
+    method!(current_server, "", 0..=0),
+    method!(all_servers, "", 0..=0),
+    method!(server_info, "", 0..=0),
+    method!(jet_stream, "?-option value ...?", 0..=MANY),
+];
+
+fn cget(call: &This) -> Result<Outcome> {
+    let core = &call.this.core;
+    Outcome::value(core.config.cget(&core.client, &call.args[0])?)
+}
+
+fn configure(call: &This) -> Result<Outcome> {
+    let core = &call.this.core;
+    match call.args {
+        [] => Outcome::value(core.config.all()),
+        [option] => Outcome::value(core.config.cget(&core.client, option)?),
+        words => {
+            core.config.configure(&core.client, words)?;
+            Outcome::empty()
+        }
+    }
+}
+
+fn reset(call: &This) -> Result<Outcome> {
+    let core = &call.this.core;
+    core.config.reset(&core.client, call.args)?;
+    Outcome::empty()
+}
+
+fn connect(call: &This) -> Result<Outcome> {
+    let asynchronous = match call.args {
+        [] => false,
+        [word] if word.text() == "-async" => true,
+        words => return Err(unknown_flags(words)),
+    };
+    let _runtime = runtime::enter()?;
+    let core = &call.this.core;
+    let started = core.client.connect().map_err(raise)?;
+    core.show_events();
+    match started {
+        Some(connected) if !asynchronous => {
+            let core = core.clone();
+            let finish = move |_, ()| {
+                core.show_events();
+                Ok(Obj::empty())
+            };
+            runtime::answer(connected, finish, call.interp)
+        }
+        _ => Outcome::empty(),
+    }
+}
+
+fn disconnect(call: &This) -> Result<Outcome> {
+    let _runtime = runtime::enter()?;
+    let core = &call.this.core;
+    if core.client.status() == Status::Closed {
+        return Outcome::empty();
+    }
+    let flushed = core.client.disconnect();
+    core.inbox.cancel_all();
+    core.show_events();
+    let flushed = async move {
+        flushed.await;
+        Ok(())
+    };
+    runtime::answer(flushed, |_, ()| Ok(Obj::empty()), call.interp)
+}
+
+/// The checks of a publish that need no connection, in the documented order: closed, then subjects.
+fn outgoing(
+    call: &This,
+    message: (&Obj, &Obj),
+    headers: Option<HeaderMap>,
+    reply: Option<String>,
+    check: bool,
+) -> Result<Publish> {
+    let core = &call.this.core;
+    let payload = payload::encode(message.1, core.config.utf8_convert.get())?;
+    let publish = Publish {
+        subject: message.0.text().into_owned().into(),
+        payload,
+        headers,
+        reply: reply.filter(|reply| !reply.is_empty()).map(Into::into),
+    };
+    core.client.check_publish(&publish).map_err(raise)?;
+    let strict = core.config.check_subjects.get();
+    subject::check_publish(&publish.subject, strict && check).map_err(raise)?;
+    if let Some(reply) = &publish.reply {
+        subject::check_reply(reply, strict).map_err(raise)?;
+    }
+    Ok(publish)
+}
+
+fn publish(call: &This) -> Result<Outcome> {
+    let (words, rest) = call.args.split_at(2);
+    let (reply, headers, check) = match rest {
+        [reply] => (Some(reply.text().into_owned()), None, true),
+        words => {
+            let mut options = Options::parse(words)?;
+            let reply = options.str("reply");
+            let headers = headers(options.dict("header")?)?;
+            let check = options.bool("check_subj")?.unwrap_or(true);
+            options.end()?;
+            (reply, headers, check)
+        }
+    };
+    let _runtime = runtime::enter()?;
+    let publish = outgoing(call, (&words[0], &words[1]), headers, reply, check)?;
+    call.this.core.client.publish(publish).map_err(raise)?;
+    Outcome::empty()
+}
+
+fn publish_msg(call: &This) -> Result<Outcome> {
+    let _runtime = runtime::enter()?;
+    let msg = Fields::of(&call.args[0])?;
+    let headers = headers(msg.header.to_dict())?;
+    let reply = Some(msg.reply.text().into_owned());
+    let publish = outgoing(call, (&msg.subject, &msg.data), headers, reply, true)?;
+    call.this.core.client.publish(publish).map_err(raise)?;
+    Outcome::empty()
+}
+
+fn subscribe(call: &This) -> Result<Outcome> {
+    let core = &call.this.core;
+    core.client.check_open().map_err(raise)?;
+    let subject = call.args[0].text();
+    let mut options = Options::parse(&call.args[1..])?;
+    let callback = options.callback("callback")?.unwrap_or_default();
+    let queue = options.valid_str("queue")?;
+    let max_msgs = options.pos_int("max_msgs")?.unwrap_or(0);
+    let dictmsg = options.bool("dictmsg")?;
+    options.bool("post")?;
+    options.end()?;
+    subject::check_subscribe(&subject, core.config.check_subjects.get()).map_err(raise)?;
+    if let Some(queue) = &queue {
+        subject::check_queue(queue, core.config.check_subjects.get()).map_err(raise)?;
+    }
+    let _runtime = runtime::enter()?;
+    let deliver = core.inbox.deliver();
+    let id = core
+        .client
+        .subscribe(&subject, queue.as_deref(), max_msgs, deliver)
+        .map_err(raise)?;
+    let dictmsg = dictmsg.unwrap_or_else(|| core.config.dictmsg.get());
+    core.inbox
+        .subscribed(id, Subscription { callback, dictmsg });
+    Outcome::value(id)
+}
+
+fn unsubscribe(call: &This) -> Result<Outcome> {
+    let core = &call.this.core;
+    core.client.check_open().map_err(raise)?;
+    let mut options = Options::parse(&call.args[1..])?;
+    let max_msgs = options.pos_int("max_msgs")?.unwrap_or(0);
+    options.end()?;
+    let word = &call.args[0];
+    let id = crate::commands::options::pos_int(word).ok_or_else(|| {
+        raise(Error::new(
+            Code::BadSubscription,
+            format!("Invalid subscription ID {}", word.text()),
+        ))
+    })?;
+    let _runtime = runtime::enter()?;
+    core.client.unsubscribe(id, max_msgs).map_err(raise)?;
+    Outcome::empty()
+}
+
+/// The options that `request` and `request_msg` share.
+struct RequestOptions {
+    timeout: Option<Duration>,
+    callback: Option<Vec<Obj>>,
+    dictmsg: bool,
+}
+
+impl RequestOptions {
+    fn take(call: &This, options: &mut Options) -> Result<RequestOptions> {
+        let config = &call.this.core.config;
+        let timeout = options
+            .timeout("timeout")?
+            .unwrap_or_else(|| Duration::from_millis(config.request_timeout.get()));
+        let callback = match options.raw("callback") {
+            Some(prefix) if !prefix.is_empty() => Some(
+                prefix
+                    .to_list()
+                    .ok_or_else(|| crate::commands::options::bad_value("str", "callback", &prefix))?,
+            ),
+            _ => None,
+        };
+        Ok(RequestOptions {
+            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            callback,
+            dictmsg: options
+                .bool("dictmsg")?
+                .unwrap_or_else(|| config.dictmsg.get()),
+        })
+    }
+}
+
+fn request(call: &This) -> Result<Outcome> {
+    let mut options = Options::parse(&call.args[2..])?;
+    let settings = RequestOptions::take(call, &mut options)?;
+    let headers = headers(options.dict("header")?)?;
+    let check = options.bool("check_subj")?.unwrap_or(true);
+    options.end()?;
+    let publish = outgoing(call, (&call.args[0], &call.args[1]), headers, None, check)?;
+    send_request(call, publish, settings)
+}
+
+fn request_msg(call: &This) -> Result<Outcome> {
+    let msg = Fields::of(&call.args[0])?;
+    let mut options = Options::parse(&call.args[1..])?;
+    let settings = RequestOptions::take(call, &mut options)?;
+    options.end()?;
+    let headers = headers(msg.header.to_dict())?;
+    let publish = outgoing(call, (&msg.subject, &msg.data), headers, None, true)?;
+    if !msg.reply.is_empty() {
+        let text = format!(
+            "request_msg: the reply {} will be ignored",
+            msg.reply.text()
+        );
+        call.this
+            .core
+            .log(crate::client::connection::Level::Warn, &text);
+    }
+    send_request(call, publish, settings)
+}
+
+fn send_request(call: &This, publish: Publish, settings: RequestOptions) -> Result<Outcome> {
+    let _runtime = runtime::enter()?;
+    let core = call.this.core.clone();
+    let reply = core.client.request(publish, settings.timeout);
+    let dictmsg = settings.dictmsg;
+    match settings.callback {
+        Some(callback) => {
+            let request = Request { callback, dictmsg };
+            Outcome::value(core.inbox.request(reply, request))
+        }
+        None => {
+            let finish = move |_, reply| Ok(core.body(&reply, 0, dictmsg));
+            runtime::answer(reply, finish, call.interp)
+        }
+    }
+}
+
+fn cancel_request(call: &This) -> Result<Outcome> {
+    let word = &call.args[0];
+    let core = &call.this.core;
+    let id = crate::commands::options::pos_int(word).filter(|id| core.inbox.cancel(*id));
+    let Some(id) = id else {
+        return Err(invalid_arg(format!("Invalid request ID {}", word.text())));
+    };
+    core.log(
+        crate::client::connection::Level::Debug,
+        &format!("Cancelled request {id}"),
+    );
+    Outcome::empty()
+}
+
+fn ping(call: &This) -> Result<Outcome> {
+    let mut options = Options::parse(call.args)?;
+    let timeout = options
+        .timeout("timeout")?
+        .unwrap_or(Duration::from_secs(10));
+    options.end()?;
+    let _runtime = runtime::enter()?;
+    let pong = call.this.core.client.ping(timeout);
+    runtime::answer(pong, |_, ()| Ok(shape::boolean(true)), call.interp)
+}
+
+fn inbox(call: &This) -> Result<Outcome> {
+    Outcome::value(&*call.this.core.client.new_inbox())
+}
+
+fn current_server(call: &This) -> Result<Outcome> {
+    let (host, port) = call.this.core.client.current_server().map_err(raise)?;
+    Outcome::value(Obj::list([Obj::from(&*host), Obj::from(u64::from(port))]))
+}
+
+fn all_servers(call: &This) -> Result<Outcome> {
+    let servers = call.this.core.client.all_servers();
+    Outcome::value(Obj::list(servers.iter().map(shape::server)))
+}
+
+fn server_info(call: &This) -> Result<Outcome> {
+    let Some(info) = call.this.core.client.server_info() else {
+        return Outcome::empty();
+    };
+    let fields = shape::server_info(&info);
+    let keys: Vec<Obj> = fields.iter().map(|(name, _)| Obj::from(*name)).collect();
+    let values = fields.into_iter().map(|(_, value)| value);
+    Outcome::value(Obj::dict(keys.iter().zip(values)))
+}
+
+fn jet_stream(call: &This) -> Result<Outcome> {
+    let mut options = Options::parse(call.args)?;
+    let timeout = options.timeout("timeout")?;
+    let domain = options.valid_str("domain")?;
+    let prefix = options.valid_str("api_prefix")?;
+    let trace = options.bool("trace")?.unwrap_or(false);
+    options.end()?;
+    let prefix = match (domain, prefix) {
+        (Some(_), Some(_)) => {
+            return Err(invalid_arg(
+                "-domain and -api_prefix are mutually exclusive",
+            ))
+        }
+        (Some(domain), None) => format!("$JS.{domain}.API"),
+        (None, Some(prefix)) => prefix,
+        (None, None) => "$JS.API".to_string(),
+    };
+    let core = &call.this.core;
+    let timeout = timeout.unwrap_or(Duration::from_millis(5000));
+    let client = JetStreamClient::new(core.client.clone(), prefix, timeout, trace);
+    let object = JetStream::create(call.interp, core.clone(), client)?;
+    core.children.add(&object);
+    Outcome::value(object.name())
+}
+
+/// The fields of a message dict.
+struct Fields {
+    header: Obj,
+    data: Obj,
+    subject: Obj,
+    reply: Obj,
+}
+
+impl Fields {
+    fn of(msg: &Obj) -> Result<Fields> {
+        let pairs = msg
+            .to_dict()
+            .ok_or_else(|| invalid_arg(format!("Invalid message {}", msg.text())))?;
+        let field = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| key.text() == name);
+            found.map_or_else(Obj::empty, |(_, value)| value.clone())
+        };
+        Ok(Fields {
+            header: field("header"),
+            data: field("data"),
+            subject: field("subject"),
+            reply: field("reply"),
+        })
+    }
+}
+
+/// A header dict (name, list of values) for the wire; none if it is empty. Names and values are trimmed,
+/// empty names skipped.
+///
+/// # Errors
+/// `ErrInvalidArg` for line breaks, which would let a value add headers of its own, and for a malformed
+/// dict or list.
+fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
+    let mut map = HeaderMap::new();
+    for (name, values) in dict.unwrap_or_default() {
+        let name = name.text().trim().to_string();
+        let values = values
+            .to_list()
+            .ok_or_else(|| invalid_arg(format!("Invalid value list of header {name}")))?;
+        for value in values {
+            let value = value.text().trim().to_string();
+            if [&name, &value].iter().any(|s| s.contains(['\r', '\n'])) || name.contains(':') {
+                return Err(invalid_arg(format!("Invalid header {name}")));
+            }
+            if !name.is_empty() {
+                map.append(name.as_str(), value.as_str());
+            }
+        }
+    }
+    Ok((!map.is_empty()).then_some(map))
+}

@@ -1,0 +1,212 @@
+//! Class `nats::connection`.
+//!
+//! [`Core`] is what an object of the class and everything made from it share: the client's connection,
+//! the options, the log, and the two queues from the runtime. Events (statuses, errors) have a queue
+//! of their own, because `connect` and `disconnect` show theirs before they return, while messages
+//! wait for the event loop.
+
+mod config;
+mod inbox;
+mod log;
+mod methods;
+
+pub use config::Config;
+
+use crate::client::connection::{Connection as Client, Event, Level, Sink};
+use crate::commands::children::Children;
+use crate::commands::options::Options;
+use crate::commands::shape;
+use crate::runtime;
+use inbox::Inbox;
+use log::Log;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use tcl::class::Construct;
+use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::{Class, Interp, Method, Obj, Object, Result};
+
+/// The state of a `nats::connection` object.
+pub struct Connection {
+    core: Rc<Core>,
+}
+
+/// What a connection's object shares with the objects made from it.
+pub struct Core {
+    pub client: Client,
+    pub config: Config,
+    object: Object,
+    log: Log,
+    inbox: Inbox,
+    events: Receiver<Event>,
+    /// Names of the elements of the array `serverInfo`.
+    info_fields: RefCell<HashSet<&'static str>>,
+    children: Children,
+    ticket: RefCell<Option<Ticket>>,
+}
+
+/// Carries the client's events to the Tcl thread.
+struct ToEvents(Sender<Event>);
+
+impl Sink for ToEvents {
+    fn event(&self, event: Event) {
+        self.0.send(event);
+    }
+}
+
+impl Class for Connection {
+    const NAME: &'static str = "::nats::connection";
+    const METHODS: &'static [Method<Self>] = methods::TABLE;
+
+    /// `new ?conn_name? ?-logger logger? ?-log_chan channel? ?-log_level level?`
+    fn construct(call: &Construct) -> Result<Self> {
+        let (name, rest) = match call.args.split_first() {
+            Some((name, rest)) => (name.text().into_owned(), rest),
+            None => (String::new(), &[][..]),
+        };
+        let mut options = Options::parse(rest)?;
+        let log_name = match name.is_empty() {
+            true => tail(&call.object.name().text()).to_string(),
+            false => name.clone(),
+        };
+        let log = Log::from_options(&mut options, log_name)?;
+        options.end()?;
+        let _runtime = runtime::enter()?;
+        let (sender, events) = event::channel();
+        let client = Client::new(Arc::new(ToEvents(sender)));
+        let (core, ticket) = event::register(|notifier| {
+            events.attach(notifier);
+            Rc::new(Core {
+                config: Config::new(&client, name),
+                inbox: Inbox::new(),
+                client,
+                object: call.object.clone(),
+                log,
+                events,
+                info_fields: RefCell::default(),
+                children: Children::default(),
+                ticket: RefCell::default(),
+            })
+        });
+        *core.ticket.borrow_mut() = Some(ticket);
+        core.inbox.start(&core);
+        core.set("status", &event::word("closed"))?;
+        core.set("last_error", &Obj::empty())?;
+        let info = Obj::from(&*core.object.variable("serverInfo"));
+        let words = [event::word("::array"), event::word("set"), info, Obj::empty()];
+        call.interp.call(&words, tcl::interp::Scope::Global)?;
+        Ok(Connection { core })
+    }
+
+    fn destroyed(&self, _interp: Interp) {
+        self.core.disconnect_for_good();
+        self.core.children.destroy_all();
+    }
+
+    fn released(&self) {
+        self.core.release();
+    }
+}
+
+impl Target for Core {
+    fn step(self: Rc<Self>) -> bool {
+        match self.events.pop() {
+            Some(event) => {
+                self.show(event);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Core {
+    /// Shows the events that have come so far, before the calling command goes on.
+    fn show_events(&self) {
+        while let Some(event) = self.events.pop() {
+            self.show(event);
+        }
+    }
+
+    /// Makes an event visible: a write to a public variable, or a log line.
+    fn show(&self, event: Event) {
+        let shown = match event {
+            Event::Status(status) => self.set("status", &event::word(status.as_str())),
+            Event::LastError(error) => self.set("last_error", &shape::last_error(error.as_ref())),
+            Event::ServerInfo(info) => self.show_server_info(shape::server_info(&info)),
+            Event::Log(level, text) => {
+                self.log(level, &text);
+                Ok(())
+            }
+        };
+        self.background(shown);
+    }
+
+    /// Replaces the array's content without unsetting the array, whose traces would go with it.
+    fn show_server_info(&self, fields: Vec<(&'static str, Obj)>) -> Result<()> {
+        let Some(interp) = self.object.interp() else {
+            return Ok(());
+        };
+        let array = self.object.variable("serverInfo");
+        let names: HashSet<&'static str> = fields.iter().map(|(name, _)| *name).collect();
+        let gone = self.info_fields.replace(names.clone());
+        for name in gone.difference(&names) {
+            // The script may have unset it.
+            let _ = interp.undisturbed(|| interp.unset_var(&array, Some(name)));
+        }
+        let array = Obj::from(&*array);
+        for (name, value) in fields {
+            let element = event::word(name);
+            self.background(interp.set_var(&array, Some(&element), &value));
+        }
+        Ok(())
+    }
+
+    /// Writes a variable in the object's namespace: traces of the script run.
+    fn set(&self, name: &str, value: &Obj) -> Result<()> {
+        let Some(interp) = self.object.interp() else {
+            return Ok(());
+        };
+        let name = Obj::from(&*self.object.variable(name));
+        interp.set_var(&name, None, value)
+    }
+
+    /// An error with no caller to go to.
+    fn background(&self, result: Result<()>) {
+        if let (Err(error), Some(interp)) = (result, self.object.interp()) {
+            interp.background_error(error);
+        }
+    }
+
+    pub fn log(&self, level: Level, text: &str) {
+        if let Some(interp) = self.object.interp() {
+            self.log.write(interp, level, text);
+        }
+    }
+
+    /// Disconnects without waiting beyond a short time for what is buffered: destructors cannot wait.
+    fn disconnect_for_good(&self) {
+        if let Ok(_runtime) = runtime::enter() {
+            let flushed = self.client.disconnect();
+            self.show_events();
+            runtime::finish_briefly(flushed);
+        }
+    }
+
+    /// The object is gone, maybe with its interpreter: nothing may reach Tcl any more.
+    fn release(&self) {
+        if let Ok(_runtime) = runtime::enter() {
+            runtime::finish_in_background(self.client.disconnect());
+        }
+        self.events.clear();
+        self.inbox.release();
+        let ticket = self.ticket.take();
+        drop(ticket);
+    }
+}
+
+/// The last component of a qualified name.
+fn tail(name: &str) -> &str {
+    name.rsplit("::").next().unwrap_or(name)
+}

@@ -1,0 +1,303 @@
+//! Class `nats::jet_stream`.
+
+use super::children::Children;
+use super::connection::Core;
+use super::errors::{invalid_arg, raise};
+use super::key_value::KeyValue;
+use super::options::{bad_value, Options};
+use super::{kv_origin, ordered_consumer, payload, shape, stream_config};
+use crate::client::jetstream::JetStream as Client;
+use crate::client::kv::{self, Bucket, CreateOptions, Origin};
+use crate::runtime;
+use std::future::Future;
+use std::rc::Rc;
+use tcl::class::Construct;
+use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
+
+/// The state of a `nats::jet_stream` object.
+pub struct JetStream {
+    pub shared: Rc<Shared>,
+}
+
+/// What the object shares with those made from it.
+pub struct Shared {
+    pub core: Rc<Core>,
+    pub client: Client,
+    /// Its consumers, buckets and watchers.
+    pub children: Children,
+}
+
+type This<'a> = Call<'a, JetStream>;
+
+const MANY: usize = usize::MAX;
+
+macro_rules! method {
+    ($function:path, $name:literal, $usage:literal, $args:expr) => {
+        Method {
+            name: $name,
+            usage: $usage,
+            args: $args,
+            call: $function,
+        }
+    };
+}
+
+#[rustfmt::skip]
+const TABLE: &[Method<JetStream>] = &[
+    method!(api_prefix, "api_prefix", "", 0..=0),
+    method!(timeout, "timeout", "", 0..=0),
+    method!(publish, "publish", "subject message ?-option value ...?", 2..=MANY),
+    method!(stream_info, "stream_info", "stream", 1..=1),
+    method!(stream_names, "stream_names", "?-subject subject?", 0..=MANY),
+    method!(add_stream, "add_stream", "stream ?-option value ...?", 1..=MANY),
+    method!(delete_stream, "delete_stream", "stream", 1..=1),
+    method!(ordered_consumer::ordered_consumer, "ordered_consumer", "stream ?-option value ...?", 1..=MANY),
+    method!(bind_kv_bucket, "bind_kv_bucket", "bucket", 1..=1),
+    method!(create_kv_bucket, "create_kv_bucket", "bucket ?-option value ...?", 1..=MANY),
+    method!(create_kv_aggregate, "create_kv_aggregate", "bucket writable origins ?-option value ...?", 3..=MANY),
+    method!(create_kv_mirror, "create_kv_mirror", "name origin ?-option value ...?", 2..=MANY),
+    method!(delete_kv_bucket, "delete_kv_bucket", "bucket", 1..=1),
+    method!(kv_buckets, "kv_buckets", "", 0..=0),
+    method!(empty_kv_bucket, "empty_kv_bucket", "bucket", 1..=1),
+];
+
+impl Class for JetStream {
+    const NAME: &'static str = "::nats::jet_stream";
+    const METHODS: &'static [Method<Self>] = TABLE;
+
+    fn construct(_: &Construct) -> Result<Self> {
+        Err(invalid_arg(
+            "nats::jet_stream objects are made by the connection's method jet_stream",
+        ))
+    }
+
+    fn destroyed(&self, _: Interp) {
+        self.shared.children.destroy_all();
+    }
+}
+
+impl JetStream {
+    /// Makes the object; its name is its result.
+    pub fn create(interp: Interp, core: Rc<Core>, client: Client) -> Result<Object> {
+        Object::create(interp, |_| {
+            Ok(JetStream {
+                shared: Rc::new(Shared {
+                    core,
+                    client,
+                    children: Children::default(),
+                }),
+            })
+        })
+    }
+}
+
+/// Waits for a future of the client; `finish` makes the result.
+fn answer<R: Send + 'static>(
+    call: &This,
+    future: impl Future<Output = crate::client::error::Result<R>> + Send + 'static,
+    finish: impl FnOnce(R) -> Obj + 'static,
+) -> Result<Outcome> {
+    runtime::answer(future, move |_, answer| Ok(finish(answer)), call.interp)
+}
+
+fn text(word: &Obj) -> String {
+    word.text().into_owned()
+}
+
+fn api_prefix(call: &This) -> Result<Outcome> {
+    Outcome::value(call.this.shared.client.prefix())
+}
+
+fn timeout(call: &This) -> Result<Outcome> {
+    Outcome::value(call.this.shared.client.timeout().as_millis() as u64)
+}
+
+fn publish(call: &This) -> Result<Outcome> {
+    let shared = &call.this.shared;
+    let mut options = Options::parse(&call.args[2..])?;
+    let timeout = options
+        .timeout("timeout")?
+        .unwrap_or_else(|| shared.client.timeout());
+    let stream = options.valid_str("stream")?;
+    options.end()?;
+    let utf8 = shared.core.config.utf8_convert.get();
+    let message = payload::encode(&call.args[1], utf8)?;
+    let subject = text(&call.args[0]);
+    crate::client::subject::check_publish(&subject, shared.core.config.check_subjects.get())
+        .map_err(raise)?;
+    let future = shared
+        .client
+        .publish(subject, message, stream, timeout);
+    answer(call, future, |ack| shape::json_dict(&ack))
+}
+
+fn stream_info(call: &This) -> Result<Outcome> {
+    let future = call.this.shared.client.stream_info(&text(&call.args[0]));
+    answer(call, future, |info| shape::json_dict(&info))
+}
+
+fn stream_names(call: &This) -> Result<Outcome> {
+    let mut options = Options::parse(call.args)?;
+    let subject = options.valid_str("subject")?;
+    options.end()?;
+    let future = call.this.shared.client.stream_names(subject);
+    answer(call, future, |names| {
+        Obj::list(names.iter().map(|name| Obj::from(&**name)))
+    })
+}
+
+fn add_stream(call: &This) -> Result<Outcome> {
+    let stream = text(&call.args[0]);
+    let config = stream_config::parse(&stream, &call.args[1..])?;
+    let future = call.this.shared.client.create_stream(&stream, config);
+    answer(call, future, |info| shape::json_dict(&info))
+}
+
+fn delete_stream(call: &This) -> Result<Outcome> {
+    let future = call.this.shared.client.delete_stream(&text(&call.args[0]));
+    answer(call, future, shape::boolean)
+}
+
+/// Waits for a bucket and makes its object.
+fn bucket(
+    call: &This,
+    future: impl Future<Output = crate::client::error::Result<Bucket>> + Send + 'static,
+) -> Result<Outcome> {
+    let (shared, parent) = (call.this.shared.clone(), call.object.clone());
+    let finish = move |interp, bucket| {
+        if !parent.is_alive() {
+            return Err(invalid_arg(
+                "The jet_stream object was destroyed meanwhile",
+            ));
+        }
+        Ok(KeyValue::create(interp, &shared, bucket)?.name())
+    };
+    runtime::answer(future, finish, call.interp)
+}
+
+fn bind_kv_bucket(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    bucket(call, Bucket::bind(js, text(&call.args[0])))
+}
+
+/// The options of all create methods. Lengths are in bytes, `-ttl` in ms.
+fn create_options(words: &[Obj]) -> Result<CreateOptions> {
+    let mut options = Options::parse(words)?;
+    let description = options.valid_str("description")?;
+    let max_value_size = options.int("max_value_size")?;
+    let history = options.raw("history");
+    let ttl = options.pos_int("ttl")?;
+    let max_bucket_size = options.pos_int("max_bucket_size")?;
+    let storage = options.choice("storage", &["memory", "file"])?;
+    let num_replicas = options.int("num_replicas")?;
+    let compression = options.choice("compression", &["none", "s2"])?;
+    let mirror_name = options.valid_str("mirror_name")?;
+    let mirror_domain = options.valid_str("mirror_domain")?;
+    let metadata = match options.raw("metadata") {
+        None => None,
+        Some(value) => Some(metadata(&value)?),
+    };
+    let history = match history {
+        None => None,
+        Some(value) => Some(
+            value
+                .to_i64()
+                .filter(|n| (1..=64).contains(n))
+                .ok_or_else(|| bad_value("int", "history", &value))?,
+        ),
+    };
+    options.end()?;
+    Ok(CreateOptions {
+        description,
+        max_value_size,
+        history,
+        ttl,
+        max_bucket_size,
+        storage,
+        num_replicas,
+        compression,
+        mirror_name,
+        mirror_domain,
+        metadata,
+    })
+}
+
+/// A non-empty dict of texts.
+fn metadata(value: &Obj) -> Result<Vec<(String, String)>> {
+    let pairs = value.to_dict().filter(|pairs| !pairs.is_empty());
+    let pairs = pairs.ok_or_else(|| bad_value("metadata", "metadata", value))?;
+    Ok(pairs
+        .iter()
+        .map(|(key, value)| (text(key), text(value)))
+        .collect())
+}
+
+fn create_kv_bucket(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    kv::check_bucket(&call.args[0].text()).map_err(raise)?;
+    let options = create_options(&call.args[1..])?;
+    bucket(call, Bucket::create(js, text(&call.args[0]), options))
+}
+
+/// The options of an aggregate or a mirror, which are no deprecated mirror buckets.
+fn derived_options(words: &[Obj]) -> Result<CreateOptions> {
+    for pair in words.chunks(2) {
+        let name = super::options::plain_name(&pair[0]);
+        if name == "mirror_name" || name == "mirror_domain" {
+            return Err(invalid_arg(format!("Option {name} is not allowed here")));
+        }
+    }
+    create_options(words)
+}
+
+fn create_kv_aggregate(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    kv::check_bucket(&call.args[0].text()).map_err(raise)?;
+    let origins = call.args[2]
+        .to_list()
+        .filter(|origins| !origins.is_empty())
+        .ok_or_else(|| invalid_arg("A non-empty list of origins is required"))?;
+    let writable = call.args[1]
+        .to_bool()
+        .ok_or_else(|| bad_value("bool", "writable", &call.args[1]))?;
+    let options = derived_options(&call.args[3..])?;
+    let origins = origins
+        .iter()
+        .map(kv_origin::parse)
+        .collect::<Result<Vec<Origin>>>()?;
+    let name = text(&call.args[0]);
+    bucket(
+        call,
+        Bucket::create_aggregate(js, name, writable, origins, options),
+    )
+}
+
+fn create_kv_mirror(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    kv::check_mirror(&call.args[0].text()).map_err(raise)?;
+    let origin = kv_origin::parse(&call.args[1])?;
+    let options = derived_options(&call.args[2..])?;
+    let future = Bucket::create_mirror(js, text(&call.args[0]), origin, options);
+    answer(call, future, |()| Obj::empty())
+}
+
+fn delete_kv_bucket(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    answer(
+        call,
+        Bucket::delete_bucket(js, text(&call.args[0])),
+        shape::boolean,
+    )
+}
+
+fn kv_buckets(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    answer(call, Bucket::list(js), |names| {
+        Obj::list(names.iter().map(|name| Obj::from(&**name)))
+    })
+}
+
+fn empty_kv_bucket(call: &This) -> Result<Outcome> {
+    let js = call.this.shared.client.clone();
+    answer(call, Bucket::empty(js, text(&call.args[0])), Obj::from)
+}

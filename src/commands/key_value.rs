@@ -1,0 +1,208 @@
+//! Class `nats::key_value`: one bucket.
+
+use super::connection::Core;
+use super::errors::{invalid_arg, raise};
+use super::kv_watcher;
+use super::options::{bad_value, pos_int, Options};
+use super::payload;
+use super::shape::{self, EntryShape};
+use crate::client::error::Error;
+use crate::client::kv::{Bucket, Entry};
+use crate::runtime;
+use std::future::Future;
+use std::rc::Rc;
+use tcl::class::Construct;
+use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
+
+pub struct KeyValue {
+    pub core: Rc<Core>,
+    pub bucket: Bucket,
+    /// The object this one belongs to, which its watchers belong to as well.
+    pub parent: std::rc::Weak<super::jet_stream::Shared>,
+}
+
+type This<'a> = Call<'a, KeyValue>;
+
+impl KeyValue {
+    /// Makes the object of a bucket.
+    pub fn create(
+        interp: Interp,
+        parent: &Rc<super::jet_stream::Shared>,
+        bucket: Bucket,
+    ) -> Result<Object> {
+        let object = Object::create(interp, |_| {
+            Ok(KeyValue {
+                core: parent.core.clone(),
+                bucket,
+                parent: Rc::downgrade(parent),
+            })
+        })?;
+        parent.children.add(&object);
+        Ok(object)
+    }
+}
+
+const MANY: usize = usize::MAX;
+
+macro_rules! method {
+    ($function:ident, $usage:literal, $args:expr) => {
+        Method {
+            name: stringify!($function),
+            usage: $usage,
+            args: $args,
+            call: $function,
+        }
+    };
+}
+
+impl Class for KeyValue {
+    const NAME: &'static str = "::nats::key_value";
+    const METHODS: &'static [Method<Self>] = &[
+        method!(get, "key ?-revision int?", 1..=MANY),
+        method!(get_value, "key ?-revision int?", 1..=MANY),
+        method!(put, "key value", 2..=2),
+        method!(create, "key value", 2..=2),
+        method!(update, "key value revision", 3..=3),
+        method!(delete, "key ?revision?", 1..=2),
+        method!(purge, "key", 1..=1),
+        method!(revert, "key revision", 2..=2),
+        method!(status, "", 0..=0),
+        method!(history, "key", 1..=1),
+        method!(keys, "", 0..=0),
+        Method {
+            name: "watch",
+            usage: "key ?-option value ...?",
+            args: 1..=MANY,
+            call: kv_watcher::watch,
+        },
+    ];
+
+    fn construct(_: &Construct) -> Result<Self> {
+        Err(invalid_arg(
+            "nats::key_value objects are made by the jet_stream methods bind_kv_bucket and create_kv_bucket",
+        ))
+    }
+}
+
+/// Waits for a future of the bucket; `finish` makes the result.
+fn answer<R: Send + 'static>(
+    call: &This,
+    future: impl Future<Output = Result2<R>> + Send + 'static,
+    finish: impl FnOnce(&KeyValue, R) -> Obj + 'static,
+) -> Result<Outcome> {
+    let this = call.this.clone();
+    runtime::answer(
+        future,
+        move |_, answer| Ok(finish(&this, answer)),
+        call.interp,
+    )
+}
+
+type Result2<R> = crate::client::error::Result<R>;
+
+fn entry(
+    call: &This,
+    finish: impl FnOnce(&KeyValue, Entry) -> Obj + 'static,
+) -> Result<Outcome> {
+    let mut options = Options::parse(&call.args[1..])?;
+    let revision = options.pos_int("revision")?;
+    options.end()?;
+    if revision == Some(0) {
+        return Err(bad_value("pos_int", "revision", &Obj::from(0i64)));
+    }
+    let future = call.this.bucket.get(&call.args[0].text(), revision);
+    answer(call, future, finish)
+}
+
+/// `get key ?-revision int?` → entry
+fn get(call: &This) -> Result<Outcome> {
+    entry(call, |kv, entry| {
+        let utf8 = kv.core.config.utf8_convert.get();
+        EntryShape::new(kv.bucket.name()).whole(&entry, utf8)
+    })
+}
+
+/// `get_value key ?-revision int?` → value
+fn get_value(call: &This) -> Result<Outcome> {
+    entry(call, |kv, entry| {
+        payload::decode(&entry.value, kv.core.config.utf8_convert.get())
+    })
+}
+
+fn value(call: &This) -> Result<bytes::Bytes> {
+    payload::encode(&call.args[1], call.this.core.config.utf8_convert.get())
+}
+
+/// A revision argument.
+fn revision(word: &Obj) -> Result<u64> {
+    pos_int(word).ok_or_else(|| {
+        raise(Error::invalid_arg(format!(
+            "Invalid revision {}: expected an integer of 0 or more",
+            word.text()
+        )))
+    })
+}
+
+/// `put key value` → revision
+fn put(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.put(&call.args[0].text(), value(call)?);
+    answer(call, future, |_, revision| Obj::from(revision))
+}
+
+/// `create key value` → revision
+fn create(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.create(&call.args[0].text(), value(call)?);
+    answer(call, future, |_, revision| Obj::from(revision))
+}
+
+/// `update key value revision` → revision
+fn update(call: &This) -> Result<Outcome> {
+    let expected = revision(&call.args[2])?;
+    let key = call.args[0].text();
+    let future = call.this.bucket.update(&key, value(call)?, expected);
+    answer(call, future, |_, revision| Obj::from(revision))
+}
+
+/// `delete key ?revision?`
+fn delete(call: &This) -> Result<Outcome> {
+    let expected = call.args.get(1).map(revision).transpose()?;
+    let future = call.this.bucket.delete(&call.args[0].text(), expected);
+    answer(call, future, |_, ()| Obj::empty())
+}
+
+/// `purge key`
+fn purge(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.purge(&call.args[0].text());
+    answer(call, future, |_, ()| Obj::empty())
+}
+
+/// `revert key revision` → revision
+fn revert(call: &This) -> Result<Outcome> {
+    let wanted = revision(&call.args[1])?;
+    let future = call.this.bucket.revert(&call.args[0].text(), wanted);
+    answer(call, future, |_, revision| Obj::from(revision))
+}
+
+/// `status` → dict
+fn status(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.status();
+    answer(call, future, |_, status| shape::json_dict(&status))
+}
+
+/// `history key` → list of entries
+fn history(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.history(&call.args[0].text());
+    answer(call, future, |kv, entries: Vec<Entry>| {
+        let utf8 = kv.core.config.utf8_convert.get();
+        let shape = EntryShape::new(kv.bucket.name());
+        Obj::list(entries.iter().map(|entry| shape.whole(entry, utf8)))
+    })
+}
+
+/// `keys` → list of keys
+fn keys(call: &This) -> Result<Outcome> {
+    let future = call.this.bucket.keys();
+    answer(call, future, |_, keys: Vec<String>| {
+        Obj::list(keys.iter().map(|key| Obj::from(&**key)))
+    })
+}

@@ -1,0 +1,267 @@
+//! Class `nats::ordered_consumer`, and the method of `nats::jet_stream` that makes one.
+//!
+//! The same class is the inner consumer of a watcher, where it shows name, info and errors while the
+//! watcher takes the messages.
+
+use super::connection::Core;
+use super::errors::invalid_arg;
+use super::jet_stream::{JetStream, Shared};
+use super::options::Options;
+use super::{shape, stream_config};
+use crate::client::connection::{Level, Publish};
+use crate::client::jetstream::ordered::{
+    Change, DeliverPolicy, Item, Observer, OrderedConfig, OrderedConsumer as Client,
+};
+use crate::runtime;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tcl::class::Construct;
+use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
+
+/// The default of `-idle_heartbeat`.
+pub const IDLE_HEARTBEAT: Duration = Duration::from_millis(5000);
+
+/// The state of a `nats::ordered_consumer` object.
+pub struct OrderedConsumer {
+    view: Rc<View>,
+    /// The queue of messages; a watcher's consumer has none.
+    feed: RefCell<Option<Rc<Feed>>>,
+}
+
+/// What the object shows of the client's consumer.
+pub struct View {
+    core: Rc<Core>,
+    object: Object,
+    client: RefCell<Option<Client>>,
+}
+
+/// Messages on their way to the callback.
+struct Feed {
+    view: Rc<View>,
+    callback: Vec<Obj>,
+    mail: Receiver<Mail>,
+    ticket: RefCell<Option<Ticket>>,
+}
+
+enum Mail {
+    Item(Item),
+    Change(Change),
+}
+
+struct ToFeed(Sender<Mail>);
+
+impl Observer for ToFeed {
+    fn deliver(&self, items: &mut Vec<Item>) {
+        self.0.send_all(items.drain(..).map(Mail::Item));
+    }
+
+    fn changed(&self, change: Change) {
+        self.0.send(Mail::Change(change));
+    }
+}
+
+impl View {
+    /// Makes the object of a consumer that is about to be created.
+    pub fn create(interp: Interp, core: &Rc<Core>) -> Result<(Object, Rc<View>)> {
+        let mut made = None;
+        let object = Object::create(interp, |object| {
+            let view = Rc::new(View {
+                core: core.clone(),
+                object,
+                client: RefCell::default(),
+            });
+            made = Some(view.clone());
+            Ok(OrderedConsumer {
+                view,
+                feed: RefCell::default(),
+            })
+        })?;
+        let view = made.ok_or_else(|| invalid_arg("no object was made"))?;
+        let last_error = Obj::from(&*object.variable("last_error"));
+        interp.set_var(&last_error, None, &Obj::empty())?;
+        Ok((object, view))
+    }
+
+    /// The consumer exists on the server.
+    pub fn started(&self, client: Client) {
+        *self.client.borrow_mut() = Some(client);
+    }
+
+    /// Shows a change: `last_error` is written and logged.
+    pub fn show(&self, change: Change) {
+        let (Change::Error(error), Some(interp)) = (change, self.object.interp()) else {
+            return;
+        };
+        let text = format!(
+            "Ordered consumer {}: {}",
+            self.object.name().text(),
+            error.message
+        );
+        self.core.log(Level::Warn, &text);
+        let name = Obj::from(&*self.object.variable("last_error"));
+        let value = shape::last_error(Some(&error));
+        if let Err(error) = interp.set_var(&name, None, &value) {
+            interp.background_error(error);
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.object.is_alive()
+    }
+}
+
+/// Answers a flow control request, now that everything before it was handed over.
+pub fn answer_flow_control(core: &Core, subject: String) {
+    let Ok(_runtime) = runtime::enter() else {
+        return;
+    };
+    // Without a connection there is nobody to answer: the consumer is reset.
+    let _ = core.client.publish(Publish::empty(subject));
+}
+
+impl Class for OrderedConsumer {
+    const NAME: &'static str = "::nats::ordered_consumer";
+    const METHODS: &'static [Method<Self>] = &[
+        Method {
+            name: "info",
+            usage: "",
+            args: 0..=0,
+            call: info,
+        },
+        Method {
+            name: "name",
+            usage: "",
+            args: 0..=0,
+            call: name,
+        },
+    ];
+
+    fn construct(_: &Construct) -> Result<Self> {
+        Err(invalid_arg(
+            "nats::ordered_consumer objects are made by the jet_stream method ordered_consumer",
+        ))
+    }
+
+    fn released(&self) {
+        if let Some(feed) = self.feed.take() {
+            feed.mail.clear();
+            let ticket = feed.ticket.take();
+            drop(ticket);
+        }
+        let client = self.view.client.take();
+        // Unsubscribing needs the runtime.
+        let _runtime = runtime::enter();
+        drop(client);
+    }
+}
+
+/// `info` → the reply of the latest creation
+fn info(call: &Call<OrderedConsumer>) -> Result<Outcome> {
+    match &*call.this.view.client.borrow() {
+        Some(client) => Outcome::value(shape::json_dict(&client.info())),
+        None => Outcome::empty(),
+    }
+}
+
+/// `name` → the name on the server; empty during a reset and after stopping
+fn name(call: &Call<OrderedConsumer>) -> Result<Outcome> {
+    match &*call.this.view.client.borrow() {
+        Some(client) => Outcome::value(&*client.name()),
+        None => Outcome::empty(),
+    }
+}
+
+/// `$js ordered_consumer stream ?-option value ...?` → object
+pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
+    let shared: Rc<Shared> = call.this.shared.clone();
+    let stream = call.args[0].text().into_owned();
+    stream_config::check_name(&stream)?;
+    let mut options = Options::parse(&call.args[1..])?;
+    let callback = options.callback("callback")?.unwrap_or_default();
+    let config = OrderedConfig {
+        stream,
+        filter_subject: options.valid_str("filter_subject")?,
+        description: options.valid_str("description")?,
+        headers_only: options.bool("headers_only")?,
+        deliver_policy: deliver_policy(&mut options)?,
+        idle_heartbeat: options.timeout("idle_heartbeat")?.unwrap_or(IDLE_HEARTBEAT),
+    };
+    options.bool("post")?;
+    options.end()?;
+    let (sender, mail) = event::channel();
+    let js = shared.client.clone();
+    let observer = Arc::new(ToFeed(sender));
+    let future = async move { Client::create(&js, config, observer).await };
+    let parent = call.object.clone();
+    let finish = move |interp, client: Client| {
+        if !parent.is_alive() {
+            return Err(invalid_arg(
+                "The jet_stream object was destroyed meanwhile",
+            ));
+        }
+        let (object, view) = View::create(interp, &shared.core)?;
+        view.started(client);
+        shared.children.add(&object);
+        let (feed, ticket) = event::register(|notifier| {
+            mail.attach(notifier);
+            Rc::new(Feed {
+                view,
+                callback,
+                mail,
+                ticket: RefCell::default(),
+            })
+        });
+        *feed.ticket.borrow_mut() = Some(ticket);
+        if let Some(state) = tcl::class::state_of::<OrderedConsumer>(interp, &object.name()) {
+            *state.feed.borrow_mut() = Some(feed);
+        }
+        Ok(object.name())
+    };
+    runtime::answer(future, finish, call.interp)
+}
+
+fn deliver_policy(options: &mut Options) -> Result<DeliverPolicy> {
+    let words = [
+        "all",
+        "last",
+        "new",
+        "by_start_sequence",
+        "by_start_time",
+        "last_per_subject",
+    ];
+    let policy = options.choice("deliver_policy", &words)?;
+    Ok(match policy.as_deref() {
+        None | Some("all") => DeliverPolicy::All,
+        Some("last") => DeliverPolicy::Last,
+        Some("new") => DeliverPolicy::New,
+        Some("last_per_subject") => DeliverPolicy::LastPerSubject,
+        // The server names what is missing: there are no options for the start.
+        Some("by_start_sequence") => DeliverPolicy::ByStartSequence,
+        Some(_) => DeliverPolicy::ByStartTime,
+    })
+}
+
+impl Target for Feed {
+    fn step(self: Rc<Self>) -> bool {
+        let Some(mail) = self.mail.pop() else {
+            return false;
+        };
+        match mail {
+            Mail::Change(change) => self.view.show(change),
+            Mail::Item(Item::FlowControl(subject)) => {
+                answer_flow_control(&self.view.core, subject);
+            }
+            Mail::Item(Item::Message(delivery)) => {
+                if let Some(interp) = self.view.object.interp() {
+                    let body = self.view.core.body(&delivery.message, 0, true);
+                    interp.callback(&self.callback, [body]);
+                }
+            }
+            Mail::Item(_) => {}
+        }
+        true
+    }
+}

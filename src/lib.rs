@@ -1,0 +1,26 @@
+//! Package `nats` for Tcl: NATS messaging, JetStream and Key-Value.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`client`] | NATS as this package understands it; knows no Tcl |
+//! | [`commands`] | the Tcl classes and commands: arguments in, client called, values out |
+//! | [`runtime`] | the tokio runtime, and the way back to the Tcl thread that asked |
+//! | crate `tcl` | the bindings to Tcl; knows no NATS |
+//!
+//! `load` calls `Nats_Init`. There is no `Nats_SafeInit`: a safe interpreter must not open sockets.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod commands;
+pub mod runtime;
+
+use std::ffi::CString;
+
+tcl::entry_point!(Nats_Init => init);
+
+/// Makes the package in an interpreter.
+fn init(interp: tcl::Interp) -> tcl::Result<()> {
+    commands::define(interp)?;
+    let version = CString::new(env!("CARGO_PKG_VERSION")).unwrap_or_default();
+    interp.provide(c"nats", &version)
+}

@@ -1,0 +1,67 @@
+# The script part of package nats, embedded in its library: what is only script.
+
+namespace eval ::nats {
+    namespace export connection msg header timestamp isotime_to_msec msec_to_isotime metadata \
+        make_stream_source make_subject_transform make_republish make_kv_origin
+    variable status_closed closed
+    variable status_connecting connecting
+    variable status_connected connected
+    variable status_reconnecting reconnecting
+}
+
+# Returns the defaults overlaid with an option list. Dashes before names are optional.
+proc ::nats::_options {words defaults} {
+    if {[llength $words] % 2} {
+        throw {NATS ErrInvalidArg} "Missing value for option [lindex $words end]"
+    }
+    set options $defaults
+    foreach {word value} $words {
+        set name [string trimleft $word -]
+        if {![dict exists $defaults $name]} {
+            throw {NATS ErrInvalidArg} "Unknown option $name"
+        }
+        dict set options $name $value
+    }
+    return $options
+}
+
+# The current local time with milliseconds.
+proc ::nats::timestamp {} {
+    return [msec_to_isotime [clock milliseconds] :localtime]
+}
+
+# Milliseconds since the epoch as YYYY-MM-DDThh:mm:ss.mmm in a time zone of `clock format`.
+proc ::nats::msec_to_isotime {msec {tz :UTC}} {
+    if {![string is entier -strict $msec]} {
+        throw {NATS ErrInvalidArg} "Invalid time $msec"
+    }
+    # Floor division and remainder of Tcl make times before 1970 right too.
+    set seconds [expr {$msec / 1000}]
+    return [clock format $seconds -timezone $tz -format %Y-%m-%dT%H:%M:%S][format .%03d [expr {$msec % 1000}]]
+}
+
+# An ISO 8601 time as milliseconds since the epoch, rounded to the nearest. Zone Z, +hh:mm, +hhmm or
+# none, which means UTC.
+proc ::nats::isotime_to_msec {iso} {
+    set pattern {^(\d{4,}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?$}
+    if {![regexp $pattern $iso -> time fraction zone]} {
+        throw {NATS ErrInvalidArg} "Invalid time $iso"
+    }
+    if {[catch {clock scan [string map {T { }} $time] -timezone :UTC -format {%Y-%m-%d %H:%M:%S}} seconds]} {
+        throw {NATS ErrInvalidArg} "Invalid time $iso"
+    }
+    if {[scan $zone {%1[+-]%2d%*1[:]%2d} sign hours minutes] == 3
+            || [scan $zone {%1[+-]%2d%2d} sign hours minutes] == 3} {
+        incr seconds [expr {($sign eq "-" ? 1 : -1) * (60 * $hours + $minutes) * 60}]
+    }
+    scan [string range ${fraction}0000 0 3] %d tenths
+    return [expr {$seconds * 1000 + ($tenths + 5) / 10}]
+}
+
+# Does nothing: the verification callback that TLS options of scripts may name.
+proc ::nats::tls_callback {args} {}
+
+# Writes a line of the built-in log. A log that cannot be written must not stop the client.
+proc ::nats::_log {channel name level text} {
+    catch {puts $channel "\[[timestamp] $name $level\] $text"}
+}

@@ -1,0 +1,175 @@
+# What every test file starts from:
+#
+#     source [file join [file dirname [info script]] common.tcl]
+#     set server [t::server]
+#     tcltest::test kv_get-1.1 {...} -body {...} -result {...}
+#     t::done
+#
+# It requires tcltest, nats and nats::server, and collects background errors. A file that does without the package nats
+# sets ::t::plain to 1 before. Run through tests/all.tcl, or one file by hand: tclsh tests/kv_get.test ?tcltest options?
+#
+# Helpers in ::t:
+#     server ?option value ...?     starts a server (options as of nats::server start); ended by `done` if not before
+#     connect url ?option value ...?  a connected nats::connection; the options are those of its `configure`
+#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 5000 ms
+#     pause ms                      runs the event loop for a time
+#     background_errors             the background errors so far, each {message options}, and forgets them
+#     only name condition           a tcltest constraint for tests made for some versions only: a skip is no failure
+#     display                       an X display for Tk (sets DISPLAY, unless it is set), by Xvfb; ended with the process
+#     leaks                         what the package still holds (placeholder: nothing yet)
+#     done                          the end of the file: destroys, stops, prints the summary, exits (1: some test failed)
+
+# The tree's own build serves a file that is run by hand.
+namespace eval ::t {
+    variable root [file dirname [file dirname [file normalize [info script]]]]
+    if {![info exists plain]} { variable plain 0 }
+    lappend ::auto_path [file join $root build]
+}
+if {![info exists ::env(NATS_SERVER)] && [auto_execok nats-server] eq {}} {
+    foreach ::t::binary [lsort -dictionary [glob -nocomplain [file join $::t::root build nats-server-* nats-server]]] {
+        set ::env(NATS_SERVER) $::t::binary
+    }
+}
+
+package require tcltest 2.5
+if {$::t::plain} {
+    # Needs no build, either.
+    source [file join $::t::root tcl server.tcl]
+} else {
+    package require nats
+    package require nats::server
+}
+# A directory of its own for makeFile and the like: several files run at a time.
+set ::t::tmpdir [exec mktemp -d]
+::tcltest::configure -tmpdir $::t::tmpdir {*}$::argv
+::tcltest::testConstraint tcl8 [expr {[info tclversion] < 9}]
+::tcltest::testConstraint tcl9 [expr {[info tclversion] >= 9}]
+
+namespace eval ::t {
+    variable Background_errors {}
+    variable Tick 0
+    # Constraints whose tests may be skipped, in addition to the command line's -match and -skip.
+    variable Excuses {tcl8 tcl9 userSpecifiedNonMatch userSpecifiedSkip userSpecifiedLimitConstraint}
+
+    proc On_background_error {message options} {
+        variable Background_errors
+        lappend Background_errors [list $message $options]
+    }
+    interp bgerror {} ::t::On_background_error
+
+    proc background_errors {} {
+        variable Background_errors
+        set errors $Background_errors
+        set Background_errors {}
+        return $errors
+    }
+
+    proc only {name condition} {
+        variable Excuses
+        lappend Excuses $name
+        ::tcltest::testConstraint $name [expr {!![uplevel 1 [list expr $condition]]}]
+    }
+
+    proc server {args} {
+        ::nats::server start {*}$args
+    }
+
+    proc connect {url args} {
+        set connection [::nats::connection new]
+        try {
+            $connection configure -servers [list $url] {*}$args
+            $connection connect
+        } on error {message options} {
+            $connection destroy
+            return -options $options $message
+        }
+        return $connection
+    }
+
+    # The condition is tried again every 5 ms, for no event tells that it may have changed.
+    proc wait_until {condition {limit 5000}} {
+        set deadline [expr {[clock milliseconds] + $limit}]
+        while {![uplevel 1 [list expr $condition]]} {
+            if {[clock milliseconds] > $deadline} {
+                return -code error -errorcode {T TIMEOUT} "not within $limit ms: [string trim $condition]"
+            }
+            pause 5
+        }
+        return
+    }
+
+    # A variable of its own for each call, as these may nest (a callback that waits).
+    proc pause {ms} {
+        variable Tick
+        set flag ::t::Paused[incr Tick]
+        after $ms [list set $flag 1]
+        vwait $flag
+        unset $flag
+        return
+    }
+
+    # Like the servers' watchdog: the shell ends Xvfb when its pipe closes, however this process ends.
+    proc display {} {
+        variable Display
+        if {[info exists ::env(DISPLAY)]} { return $::env(DISPLAY) }
+        set script {
+            exec 3<&0
+            Xvfb -displayfd 1 -nolisten tcp 3<&- 2>/dev/null &
+            # Only Xvfb has the pipe to Tcl now, whose end says that it could not start.
+            exec >/dev/null
+            read -r word <&3
+            kill $!
+        }
+        set Display [open |[list /bin/sh -c $script] r+]
+        # Ends at once if there is no Xvfb.
+        if {[gets $Display number] <= 0} { error "Xvfb does not start: install xvfb" }
+        set ::env(DISPLAY) :$number
+    }
+
+    proc leaks {} {
+        return {}
+    }
+
+    # Everything of the package's that a test left behind; a failure to destroy is reported like a background error.
+    proc Destroy_all {} {
+        if {[info object isa class ::nats::connection]} {
+            foreach connection [info class instances ::nats::connection] {
+                if {[catch {$connection destroy} message options]} { On_background_error $message $options }
+            }
+        }
+        foreach handle [::nats::server handles] { ::nats::server stop $handle }
+    }
+
+    # How many tests were skipped for a reason that nothing excuses.
+    proc Skipped_without_excuse {} {
+        variable Excuses
+        set count 0
+        foreach {constraint tests} [array get ::tcltest::skippedBecause] {
+            if {$constraint ni $Excuses} { incr count $tests }
+        }
+        return $count
+    }
+
+    proc done {} {
+        Destroy_all
+        # Callbacks of what was destroyed have their chance to fail, too.
+        update
+        set errors [background_errors]
+        foreach error $errors {
+            lassign $error message options
+            puts "==== background error: $message"
+            if {[dict exists $options -errorinfo]} { puts [dict get $options -errorinfo] }
+        }
+        array set n [array get ::tcltest::numTests]
+        set unexcused [Skipped_without_excuse]
+        set failed [expr {$n(Failed) + [llength $errors] + $unexcused}]
+        # Without this, tcltest exits by itself where Tk is loaded.
+        ::tcltest::testConstraint interactive 1
+        ::tcltest::cleanupTests
+        # For all.tcl, which adds these up.
+        puts "== passed $n(Passed) failed $failed skipped $n(Skipped) unexcused $unexcused total $n(Total)"
+        flush stdout
+        file delete -force $::t::tmpdir
+        exit [expr {$failed > 0}]
+    }
+}

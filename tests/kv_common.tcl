@@ -1,0 +1,349 @@
+# What the test files about buckets, waits and connections share, on top of common.tcl:
+#
+#     source [file join [file dirname [info script]] kv_common.tcl]
+#     namespace eval ::t::kv_get {
+#         namespace import ::tcltest::test ::kvt::*
+#         lassign [kv_server] srv c js
+#         test kv-get-1.1 {...} -setup {...} -body {...} -cleanup {clean} -result {...}
+#     }
+#     t::done
+#
+# Every test ends with `clean`, which also fails the test if an error reached the background that it did not take.
+# Most tests give error codes as their results: [errorcode {script}], or {code message} by [failure {script}].
+
+source [file join [file dirname [info script]] common.tcl]
+
+namespace eval ::kvt {
+    namespace export {[a-z]*}
+    # The server, connection and jet_stream of `kv_server`.
+    variable Home {}
+    # What the callbacks made by `recorder` were given, by tag.
+    variable Recorded
+    array set Recorded {}
+    variable Sentinel 0
+}
+
+# ---- the file's server
+
+# Starts a server; gives it with a connection and a jet_stream. Options are those of nats::server start.
+proc ::kvt::kv_server {args} {
+    variable Home
+    set srv [t::server {*}$args]
+    set c [connection $srv]
+    set Home [list $srv $c [$c jet_stream]]
+}
+
+# Another connection to a server, made for tests: it reconnects quickly.
+proc ::kvt::connection {srv args} {
+    t::connect [nats::server url $srv] -reconnect_time_wait 100 -max_reconnect_attempts -1 {*}$args
+}
+
+# Ends what a test left: its watchers, buckets and consumers, then the streams, then what was recorded.
+proc ::kvt::clean {} {
+    variable Home
+    variable Recorded
+    foreach class {kv_watcher ordered_consumer key_value} {
+        foreach object [info class instances ::nats::$class] {
+            if {[info object isa object $object]} { $object destroy }
+        }
+    }
+    lassign $Home srv c js
+    if {[$c cget -status] eq "connected"} {
+        foreach stream [$js stream_names] { $js delete_stream $stream }
+    }
+    update
+    array unset Recorded
+    set errors [t::background_errors]
+    if {$errors ne {}} { error "background errors: $errors" }
+    return
+}
+
+# True if the server of a connection has this version or a later one.
+proc ::kvt::server_has {c version} {
+    expr {[package vcompare [dict get [$c server_info] version] $version] >= 0}
+}
+
+# ---- errors
+
+# The error code of a script, or the result of one that has no error, marked as such.
+proc ::kvt::errorcode {script} {
+    if {[catch {uplevel 1 $script} result options]} { return [dict get $options -errorcode] }
+    return "no error: $result"
+}
+
+# {code message} of a script.
+proc ::kvt::failure {script} {
+    if {[catch {uplevel 1 $script} result options]} { return [list [dict get $options -errorcode] $result] }
+    return [list "no error" $result]
+}
+
+# Runs a script for each value of a variable; gives those that did not fail with the code, each {value code}.
+proc ::kvt::exceptions {code varName values script} {
+    upvar 1 $varName value
+    set others {}
+    foreach value $values {
+        set actual [uplevel 1 [list ::kvt::errorcode $script]]
+        if {$actual ne $code} { lappend others [list $value $actual] }
+    }
+    return $others
+}
+
+# ---- callbacks
+
+# A callback that records its last argument under a tag.
+proc ::kvt::recorder {tag} {
+    variable Recorded
+    set Recorded($tag) {}
+    list ::kvt::Record $tag
+}
+
+proc ::kvt::Record {tag args} {
+    variable Recorded
+    lappend Recorded($tag) [lindex $args end]
+    return
+}
+
+proc ::kvt::got {tag} {
+    variable Recorded
+    expr {[info exists Recorded($tag)] ? $Recorded($tag) : {}}
+}
+
+# Waits for a number of calls, end of data included.
+proc ::kvt::await_calls {tag count {limit 5000}} {
+    t::wait_until {[llength [got $tag]] >= $count} $limit
+}
+
+# Waits for the call that says "end of current data".
+proc ::kvt::await_end {tag {limit 10000}} {
+    t::wait_until {{} in [got $tag]} $limit
+}
+
+# Waits until an entry with this key and value has come; whatever was sent before has come by then, too.
+proc ::kvt::await_entry {tag key value {limit 10000}} {
+    t::wait_until {[Has_entry $tag $key $value]} $limit
+}
+
+proc ::kvt::Has_entry {tag key value} {
+    foreach entry [lreverse [got $tag]] {
+        if {$entry ne {} && [dict get $entry key] eq $key && [dict get $entry value] eq $value} { return 1 }
+    }
+    return 0
+}
+
+# Entries in short: {key operation value revision} each, END for the end of current data.
+proc ::kvt::brief {entries} {
+    lmap entry $entries {
+        if {$entry eq {}} { string cat END } else { brief1 $entry }
+    }
+}
+
+proc ::kvt::brief1 {entry} {
+    list [dict get $entry key] [dict get $entry operation] [dict get $entry value] [dict get $entry revision]
+}
+
+# One field of all entries.
+proc ::kvt::field {name entries} {
+    lmap entry $entries {
+        if {$entry eq {}} continue
+        dict get $entry $name
+    }
+}
+
+# Background errors so far, their codes only; they count as taken.
+proc ::kvt::background_codes {} {
+    lmap error [t::background_errors] { dict get [lindex $error 1] -errorcode }
+}
+
+# ---- the server's side
+
+# A JetStream API request with a body in JSON; gives the reply's JSON, an error if that is one.
+proc ::kvt::api {c subject {body {}}} {
+    set reply [$c request \$JS.API.$subject $body]
+    if {[string match {*"error":*} $reply]} { error $reply }
+    return $reply
+}
+
+# Makes the stream of a bucket with a configuration that the create methods do not offer; JSON members to add.
+proc ::kvt::raw_bucket {c bucket {members {}}} {
+    set json "\"name\":\"KV_$bucket\",\"subjects\":\[\"\$KV.$bucket.>\"\],\"storage\":\"memory\",\"allow_rollup_hdrs\":true"
+    if {$members ne {}} { append json , $members }
+    api $c STREAM.CREATE.KV_$bucket "{$json}"
+}
+
+# Stores a message of any key and header, as another client could.
+proc ::kvt::raw_put {js bucket key value args} {
+    set msg [nats::msg create \$KV.$bucket.$key -data $value]
+    foreach {name text} $args { nats::header set msg $name $text }
+    dict get [$js publish_msg $msg] seq
+}
+
+proc ::kvt::consumer_count {js stream} {
+    llength [$js consumer_names $stream]
+}
+
+# All messages that the server saw while a script ran, but for answers and events, as message dicts.
+# The sentinel comes from the connection under test, so that nothing it sent before can be missing.
+proc ::kvt::traffic {c script} {
+    variable Home
+    variable Recorded
+    variable Sentinel
+    set spy [connection [lindex $Home 0] -dictmsg true]
+    set tag [list traffic [incr Sentinel]]
+    set Recorded($tag) {}
+    try {
+        $spy subscribe > -callback [list ::kvt::Spy $tag]
+        $spy ping
+        uplevel 1 $script
+        $c publish kvt.sentinel.$Sentinel {}
+        t::wait_until {"kvt.sentinel.$Sentinel" in [lmap msg $Recorded($tag) {nats::msg subject $msg}]}
+        set seen {}
+        foreach msg $Recorded($tag) {
+            switch -glob -- [nats::msg subject $msg] {
+                _INBOX.* - {$JS.EVENT.*} - {$JS.ACK.*} - {$JS.FC.*} - kvt.sentinel.* {}
+                default { lappend seen $msg }
+            }
+        }
+        return $seen
+    } finally {
+        unset -nocomplain Recorded($tag)
+        $spy destroy
+    }
+}
+
+proc ::kvt::Spy {tag subject msg reply} {
+    Record $tag $msg
+}
+
+# The subjects of `traffic`.
+proc ::kvt::subjects {messages} {
+    lmap msg $messages { nats::msg subject $msg }
+}
+
+# The body of the only message on a subject among `traffic`.
+proc ::kvt::body_of {messages subject} {
+    set bodies {}
+    foreach msg $messages {
+        if {[nats::msg subject $msg] eq $subject} { lappend bodies [nats::msg data $msg] }
+    }
+    if {[llength $bodies] != 1} { error "[llength $bodies] messages on $subject among [subjects $messages]" }
+    lindex $bodies 0
+}
+
+# ---- JSON
+
+# JSON as Tcl values: objects become dicts, arrays lists, strings text, the rest what is written.
+proc ::kvt::json {text} {
+    set at 0
+    return [Json_value $text at]
+}
+
+# The token at a place: one of {}[],: or a string or a word.
+proc ::kvt::Json_token {text atName} {
+    upvar 1 $atName at
+    if {![regexp -start $at -indices {\A\s*(?:[][{}:,]|"(?:[^"\\]|\\.)*"|[^][{}:,"\s]+)} $text range]} {
+        error "no JSON at $at: [string range $text $at $at+20]"
+    }
+    set at [expr {[lindex $range 1] + 1}]
+    string trim [string range $text {*}$range]
+}
+
+proc ::kvt::Json_value {text atName} {
+    upvar 1 $atName at
+    set token [Json_token $text at]
+    if {[string index $token 0] eq "\""} { return [Json_string $token] }
+    if {$token ni {\{ \[}} { return $token }
+    set items {}
+    while 1 {
+        set before $at
+        set next [Json_token $text at]
+        if {$next in {\} \]}} { return $items }
+        if {$next ne ","} { set at $before }
+        if {$token eq "\{"} {
+            lappend items [Json_string [Json_token $text at]]
+            Json_token $text at
+        }
+        lappend items [Json_value $text at]
+    }
+}
+
+# No test needs more than JSON's escapes that are Tcl's, too.
+proc ::kvt::Json_string {token} {
+    set quoted [string range $token 1 end-1]
+    subst -nocommands -novariables [string map {\\/ /} $quoted]
+}
+
+# A dict with sorted keys, so that it can be compared.
+proc ::kvt::sorted {dictionary} {
+    set result {}
+    foreach key [lsort [dict keys $dictionary]] { lappend result $key [dict get $dictionary $key] }
+    return $result
+}
+
+# The named entries of a dict, in the order of the names; a name that is missing gives "-".
+proc ::kvt::pick {dictionary args} {
+    lmap name $args { expr {[dict exists $dictionary $name] ? [dict get $dictionary $name] : "-"} }
+}
+
+# ---- coroutines and processes
+
+# Runs a script in a coroutine of its own, at global level; gives its name. Its outcome goes to the recorder `tag`:
+# {ok result} or {error code}.
+proc ::kvt::in_coroutine {tag script} {
+    variable Sentinel
+    set name ::kvt::coroutine[incr Sentinel]
+    coroutine $name ::kvt::Coroutine $tag $script
+    return $name
+}
+
+proc ::kvt::Coroutine {tag script} {
+    if {[catch {uplevel #0 $script} result options]} {
+        Record $tag [list error [dict get $options -errorcode]]
+    } else {
+        Record $tag [list ok $result]
+    }
+}
+
+# The command that starts another tclsh like this one.
+proc ::kvt::tclsh {} {
+    expr {[info exists ::env(TCLSH)] ? $::env(TCLSH) : [list [info nameofexecutable]]}
+}
+
+# Runs a script, with the packages at hand, in a process of its own that is ended after a time (seconds). Gives its
+# outcome and what it printed: {exit status} or {killed signal}, then the text.
+proc ::kvt::child {script {limit 60}} {
+    set prelude "set ::auto_path [list $::auto_path]\npackage require nats\npackage require nats::server\n"
+    set file [file tempfile path nats-child.tcl]
+    puts $file $prelude$script
+    close $file
+    set channel [open |[list {*}[tclsh] $path </dev/null 2>@1] r]
+    set process [lindex [pid $channel] 0]
+    set timer [after [expr {1000 * $limit}] [list ::kvt::End_child $process]]
+    try {
+        fconfigure $channel -blocking 0
+        set text {}
+        t::wait_until {[append text [read $channel]; eof $channel]} [expr {1000 * $limit + 5000}]
+        fconfigure $channel -blocking 1
+        if {![catch {close $channel} message options]} { return [list {exit 0} [string trim $text]] }
+    } finally {
+        after cancel $timer
+        file delete $path
+    }
+    lassign [dict get $options -errorcode] kind - status
+    switch -- $kind {
+        CHILDSTATUS { return [list [list exit $status] [string trim $text]] }
+        CHILDKILLED { return [list [list killed $status] [string trim $text]] }
+    }
+    list [list failed $message] [string trim $text]
+}
+
+proc ::kvt::End_child {process} {
+    catch {exec /bin/sh -c "kill -KILL $process"}
+}
+
+# A loopback port that is free now.
+proc ::kvt::free_port {} {
+    set channel [socket -server {} -myaddr 127.0.0.1 0]
+    set port [lindex [fconfigure $channel -sockname] 2]
+    close $channel
+    return $port
+}
