@@ -39,21 +39,22 @@ pub fn enter() -> Result<EnterGuard<'static>> {
     Ok(runtime()?.enter())
 }
 
-/// The outcome of a command that waits for `future`; `finish` turns the answer into its result.
+/// The outcome of a command that waits for the future that `start` makes; `finish` turns the answer
+/// into its result.
 ///
 /// The future takes its first step here, in the calling thread: what it sends is on its way before
 /// another thread is woken, and calls keep their order on the wire. Its answer may be there at once.
 pub fn answer<F, R>(
-    future: F,
-    finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
     interp: Interp,
+    start: impl FnOnce() -> F,
+    finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
 ) -> Result<Outcome>
 where
     F: Future<Output = client::error::Result<R>> + Send + 'static,
     R: Send + 'static,
 {
     let _guard = enter()?;
-    let mut future = Box::pin(future);
+    let mut future = Box::pin(start());
     match first_step(future.as_mut()) {
         Poll::Ready(answer) => Ok(Outcome::Value(finish(
             interp,

@@ -21,6 +21,9 @@ namespace eval ::kvt {
     variable Recorded
     array set Recorded {}
     variable Sentinel 0
+    # Proxies: number -> dict target (port), port, listener, channels.
+    variable Relays
+    variable Relay_count 0
 }
 
 # ---- the file's server
@@ -346,4 +349,60 @@ proc ::kvt::free_port {} {
     set port [lindex [fconfigure $channel -sockname] 2]
     close $channel
     return $port
+}
+
+# ---- a TCP proxy that can be cut
+
+proc ::kvt::relay_start {srv} {
+    variable Relays
+    set relay [incr ::kvt::Relay_count]
+    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {}]
+    relay_mend $relay
+    return $relay
+}
+
+proc ::kvt::relay_port {relay} {
+    variable Relays
+    dict get $Relays($relay) port
+}
+
+# Takes connections (again), on the same port.
+proc ::kvt::relay_mend {relay} {
+    variable Relays
+    set listener [socket -server [list ::kvt::Relay_accept $relay] -myaddr 127.0.0.1 [relay_port $relay]]
+    dict set Relays($relay) listener $listener
+    dict set Relays($relay) port [lindex [fconfigure $listener -sockname] 2]
+    return
+}
+
+# Closes all connections and takes no new ones.
+proc ::kvt::relay_cut {relay} {
+    variable Relays
+    catch {close [dict get $Relays($relay) listener]}
+    foreach channel [dict get $Relays($relay) channels] { catch {close $channel} }
+    dict set Relays($relay) channels {}
+    return
+}
+
+proc ::kvt::relay_stop {relay} {
+    variable Relays
+    relay_cut $relay
+    unset Relays($relay)
+}
+
+proc ::kvt::Relay_accept {relay client args} {
+    variable Relays
+    set server [socket 127.0.0.1 [dict get $Relays($relay) target]]
+    dict lappend Relays($relay) channels $client $server
+    foreach {from to} [list $client $server $server $client] {
+        fconfigure $from -translation binary -buffering none -blocking 0
+        fileevent $from readable [list ::kvt::Relay_pass $from $to]
+    }
+}
+
+proc ::kvt::Relay_pass {from to} {
+    if {[catch {read $from} data] || ($data eq {} && [eof $from]) || [catch {puts -nonewline $to $data}]} {
+        catch {close $from}
+        catch {close $to}
+    }
 }

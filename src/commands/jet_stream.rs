@@ -6,11 +6,14 @@ use super::errors::{invalid_arg, raise};
 use super::key_value::KeyValue;
 use super::options::{bad_value, Options};
 use super::{kv_origin, ordered_consumer, payload, shape, stream_config};
+use crate::client::connection::Publish;
 use crate::client::jetstream::JetStream as Client;
+use crate::client::message::HeaderMap;
 use crate::client::kv::{self, Bucket, CreateOptions, Origin};
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 use tcl::class::Construct;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
@@ -92,12 +95,21 @@ impl JetStream {
 }
 
 /// Waits for a future of the client; `finish` makes the result.
-fn answer<R: Send + 'static>(
+fn answer<F, R>(
     call: &This,
-    future: impl Future<Output = crate::client::error::Result<R>> + Send + 'static,
+    start: impl FnOnce(Client) -> F,
     finish: impl FnOnce(R) -> Obj + 'static,
-) -> Result<Outcome> {
-    runtime::answer(future, move |_, answer| Ok(finish(answer)), call.interp)
+) -> Result<Outcome>
+where
+    F: Future<Output = crate::client::error::Result<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    let client = call.this.shared.client.clone();
+    runtime::answer(
+        call.interp,
+        || start(client),
+        move |_, answer| Ok(finish(answer)),
+    )
 }
 
 fn text(word: &Obj) -> String {
@@ -125,44 +137,60 @@ fn publish(call: &This) -> Result<Outcome> {
     let subject = text(&call.args[0]);
     crate::client::subject::check_publish(&subject, shared.core.config.check_subjects.get())
         .map_err(raise)?;
-    let future = shared
-        .client
-        .publish(subject, message, stream, timeout);
-    answer(call, future, |ack| shape::json_dict(&ack))
+    let mut publish = Publish::new(subject, message);
+    publish.headers = stream.map(|stream| {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Expected-Stream", stream);
+        headers
+    });
+    let timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+    answer(
+        call,
+        |js| js.publish(publish, timeout),
+        |ack| shape::json_dict(&ack),
+    )
 }
 
 fn stream_info(call: &This) -> Result<Outcome> {
-    let future = call.this.shared.client.stream_info(&text(&call.args[0]));
-    answer(call, future, |info| shape::json_dict(&info))
+    let stream = call.args[0].text();
+    answer(
+        call,
+        |js| js.stream_info(&stream),
+        |info| shape::json_dict(&info),
+    )
 }
 
 fn stream_names(call: &This) -> Result<Outcome> {
     let mut options = Options::parse(call.args)?;
     let subject = options.valid_str("subject")?;
     options.end()?;
-    let future = call.this.shared.client.stream_names(subject);
-    answer(call, future, |names| {
-        Obj::list(names.iter().map(|name| Obj::from(&**name)))
-    })
+    answer(
+        call,
+        |js| js.stream_names(subject.as_deref()),
+        shape::texts,
+    )
 }
 
 fn add_stream(call: &This) -> Result<Outcome> {
-    let stream = text(&call.args[0]);
-    let config = stream_config::parse(&stream, &call.args[1..])?;
-    let future = call.this.shared.client.create_stream(&stream, config);
-    answer(call, future, |info| shape::json_dict(&info))
+    let config = stream_config::parse(&call.args[0].text(), &call.args[1..])?;
+    answer(
+        call,
+        |js| js.create_stream(config),
+        |info| shape::json_dict(&info),
+    )
 }
 
 fn delete_stream(call: &This) -> Result<Outcome> {
-    let future = call.this.shared.client.delete_stream(&text(&call.args[0]));
-    answer(call, future, shape::boolean)
+    let stream = call.args[0].text();
+    answer(call, |js| js.delete_stream(&stream), shape::boolean)
 }
 
 /// Waits for a bucket and makes its object.
-fn bucket(
-    call: &This,
-    future: impl Future<Output = crate::client::error::Result<Bucket>> + Send + 'static,
-) -> Result<Outcome> {
+fn bucket<F>(call: &This, start: impl FnOnce(Client) -> F) -> Result<Outcome>
+where
+    F: Future<Output = crate::client::error::Result<Bucket>> + Send + 'static,
+{
+    let client = call.this.shared.client.clone();
     let (shared, parent) = (call.this.shared.clone(), call.object.clone());
     let finish = move |interp, bucket| {
         if !parent.is_alive() {
@@ -172,12 +200,12 @@ fn bucket(
         }
         Ok(KeyValue::create(interp, &shared, bucket)?.name())
     };
-    runtime::answer(future, finish, call.interp)
+    runtime::answer(call.interp, || start(client), finish)
 }
 
 fn bind_kv_bucket(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    bucket(call, Bucket::bind(js, text(&call.args[0])))
+    let name = text(&call.args[0]);
+    bucket(call, |js| kv::bind(&js, &name))
 }
 
 /// The options of all create methods. Lengths are in bytes, `-ttl` in ms.
@@ -185,8 +213,8 @@ fn create_options(words: &[Obj]) -> Result<CreateOptions> {
     let mut options = Options::parse(words)?;
     let description = options.valid_str("description")?;
     let max_value_size = options.int("max_value_size")?;
-    let history = options.raw("history");
-    let ttl = options.pos_int("ttl")?;
+    let history = options.int("history")?;
+    let ttl = options.pos_int("ttl")?.map(Duration::from_millis);
     let max_bucket_size = options.pos_int("max_bucket_size")?;
     let storage = options.choice("storage", &["memory", "file"])?;
     let num_replicas = options.int("num_replicas")?;
@@ -196,15 +224,6 @@ fn create_options(words: &[Obj]) -> Result<CreateOptions> {
     let metadata = match options.raw("metadata") {
         None => None,
         Some(value) => Some(metadata(&value)?),
-    };
-    let history = match history {
-        None => None,
-        Some(value) => Some(
-            value
-                .to_i64()
-                .filter(|n| (1..=64).contains(n))
-                .ok_or_else(|| bad_value("int", "history", &value))?,
-        ),
     };
     options.end()?;
     Ok(CreateOptions {
@@ -233,10 +252,9 @@ fn metadata(value: &Obj) -> Result<Vec<(String, String)>> {
 }
 
 fn create_kv_bucket(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    kv::check_bucket(&call.args[0].text()).map_err(raise)?;
     let options = create_options(&call.args[1..])?;
-    bucket(call, Bucket::create(js, text(&call.args[0]), options))
+    let name = text(&call.args[0]);
+    bucket(call, |js| kv::create(&js, &name, &options))
 }
 
 /// The options of an aggregate or a mirror, which are no deprecated mirror buckets.
@@ -251,8 +269,6 @@ fn derived_options(words: &[Obj]) -> Result<CreateOptions> {
 }
 
 fn create_kv_aggregate(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    kv::check_bucket(&call.args[0].text()).map_err(raise)?;
     let origins = call.args[2]
         .to_list()
         .filter(|origins| !origins.is_empty())
@@ -266,38 +282,32 @@ fn create_kv_aggregate(call: &This) -> Result<Outcome> {
         .map(kv_origin::parse)
         .collect::<Result<Vec<Origin>>>()?;
     let name = text(&call.args[0]);
-    bucket(
-        call,
-        Bucket::create_aggregate(js, name, writable, origins, options),
-    )
-}
-
-fn create_kv_mirror(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    kv::check_mirror(&call.args[0].text()).map_err(raise)?;
-    let origin = kv_origin::parse(&call.args[1])?;
-    let options = derived_options(&call.args[2..])?;
-    let future = Bucket::create_mirror(js, text(&call.args[0]), origin, options);
-    answer(call, future, |()| Obj::empty())
-}
-
-fn delete_kv_bucket(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    answer(
-        call,
-        Bucket::delete_bucket(js, text(&call.args[0])),
-        shape::boolean,
-    )
-}
-
-fn kv_buckets(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    answer(call, Bucket::list(js), |names| {
-        Obj::list(names.iter().map(|name| Obj::from(&**name)))
+    bucket(call, |js| {
+        kv::create_aggregate(&js, &name, writable, &origins, &options)
     })
 }
 
+fn create_kv_mirror(call: &This) -> Result<Outcome> {
+    let origin = kv_origin::parse(&call.args[1])?;
+    let options = derived_options(&call.args[2..])?;
+    let name = text(&call.args[0]);
+    answer(
+        call,
+        |js| kv::create_mirror(&js, &name, &origin, &options),
+        |()| Obj::empty(),
+    )
+}
+
+fn delete_kv_bucket(call: &This) -> Result<Outcome> {
+    let name = text(&call.args[0]);
+    answer(call, |js| kv::delete(&js, &name), shape::boolean)
+}
+
+fn kv_buckets(call: &This) -> Result<Outcome> {
+    answer(call, |js| kv::list(&js), shape::texts)
+}
+
 fn empty_kv_bucket(call: &This) -> Result<Outcome> {
-    let js = call.this.shared.client.clone();
-    answer(call, Bucket::empty(js, text(&call.args[0])), Obj::from)
+    let name = text(&call.args[0]);
+    answer(call, |js| kv::empty(&js, &name), Obj::from)
 }

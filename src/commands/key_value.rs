@@ -85,20 +85,22 @@ impl Class for KeyValue {
 }
 
 /// Waits for a future of the bucket; `finish` makes the result.
-fn answer<R: Send + 'static>(
+fn answer<F, R>(
     call: &This,
-    future: impl Future<Output = Result2<R>> + Send + 'static,
+    start: impl FnOnce(&Bucket) -> F,
     finish: impl FnOnce(&KeyValue, R) -> Obj + 'static,
-) -> Result<Outcome> {
+) -> Result<Outcome>
+where
+    F: Future<Output = crate::client::error::Result<R>> + Send + 'static,
+    R: Send + 'static,
+{
     let this = call.this.clone();
     runtime::answer(
-        future,
-        move |_, answer| Ok(finish(&this, answer)),
         call.interp,
+        || start(&call.this.bucket),
+        move |_, answer| Ok(finish(&this, answer)),
     )
 }
-
-type Result2<R> = crate::client::error::Result<R>;
 
 fn entry(
     call: &This,
@@ -110,8 +112,8 @@ fn entry(
     if revision == Some(0) {
         return Err(bad_value("pos_int", "revision", &Obj::from(0i64)));
     }
-    let future = call.this.bucket.get(&call.args[0].text(), revision);
-    answer(call, future, finish)
+    let key = call.args[0].text();
+    answer(call, |bucket| bucket.get(&key, revision), finish)
 }
 
 /// `get key ?-revision int?` → entry
@@ -143,56 +145,69 @@ fn revision(word: &Obj) -> Result<u64> {
     })
 }
 
+/// The result of a write: the new revision.
+fn returned(_: &KeyValue, revision: u64) -> Obj {
+    Obj::from(revision)
+}
+
+/// The result of a deletion.
+fn nothing(_: &KeyValue, (): ()) -> Obj {
+    Obj::empty()
+}
+
 /// `put key value` → revision
 fn put(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.put(&call.args[0].text(), value(call)?);
-    answer(call, future, |_, revision| Obj::from(revision))
+    let (key, value) = (call.args[0].text(), value(call)?);
+    answer(call, |bucket| bucket.put(&key, value), returned)
 }
 
 /// `create key value` → revision
 fn create(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.create(&call.args[0].text(), value(call)?);
-    answer(call, future, |_, revision| Obj::from(revision))
+    let (key, value) = (call.args[0].text(), value(call)?);
+    answer(call, |bucket| bucket.create(&key, value), returned)
 }
 
 /// `update key value revision` → revision
 fn update(call: &This) -> Result<Outcome> {
     let expected = revision(&call.args[2])?;
-    let key = call.args[0].text();
-    let future = call.this.bucket.update(&key, value(call)?, expected);
-    answer(call, future, |_, revision| Obj::from(revision))
+    let (key, value) = (call.args[0].text(), value(call)?);
+    answer(
+        call,
+        |bucket| bucket.update(&key, value, expected),
+        returned,
+    )
 }
 
 /// `delete key ?revision?`
 fn delete(call: &This) -> Result<Outcome> {
     let expected = call.args.get(1).map(revision).transpose()?;
-    let future = call.this.bucket.delete(&call.args[0].text(), expected);
-    answer(call, future, |_, ()| Obj::empty())
+    let key = call.args[0].text();
+    answer(call, |bucket| bucket.delete(&key, expected), nothing)
 }
 
 /// `purge key`
 fn purge(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.purge(&call.args[0].text());
-    answer(call, future, |_, ()| Obj::empty())
+    let key = call.args[0].text();
+    answer(call, |bucket| bucket.purge(&key), nothing)
 }
 
 /// `revert key revision` → revision
 fn revert(call: &This) -> Result<Outcome> {
     let wanted = revision(&call.args[1])?;
-    let future = call.this.bucket.revert(&call.args[0].text(), wanted);
-    answer(call, future, |_, revision| Obj::from(revision))
+    let key = call.args[0].text();
+    answer(call, |bucket| bucket.revert(&key, wanted), returned)
 }
 
 /// `status` → dict
 fn status(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.status();
-    answer(call, future, |_, status| shape::json_dict(&status))
+    answer(call, Bucket::status, |_, status| shape::json_dict(&status))
 }
 
 /// `history key` → list of entries
 fn history(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.history(&call.args[0].text());
-    answer(call, future, |kv, entries: Vec<Entry>| {
+    let pattern = call.args[0].text();
+    let start = |bucket: &Bucket| bucket.history(&pattern);
+    answer(call, start, |kv, entries: Vec<Entry>| {
         let utf8 = kv.core.config.utf8_convert.get();
         let shape = EntryShape::new(kv.bucket.name());
         Obj::list(entries.iter().map(|entry| shape.whole(entry, utf8)))
@@ -201,8 +216,5 @@ fn history(call: &This) -> Result<Outcome> {
 
 /// `keys` → list of keys
 fn keys(call: &This) -> Result<Outcome> {
-    let future = call.this.bucket.keys();
-    answer(call, future, |_, keys: Vec<String>| {
-        Obj::list(keys.iter().map(|key| Obj::from(&**key)))
-    })
+    answer(call, Bucket::keys, |_, keys| shape::texts(keys))
 }

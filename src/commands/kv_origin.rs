@@ -13,11 +13,10 @@ use tcl::{Interp, Obj, Result};
 /// `ErrInvalidArg`: no `-bucket`, an empty value, `-domain` beside `-api`, an unknown option.
 pub fn make_kv_origin(_: Interp, args: &[Obj]) -> Result<Obj> {
     let mut options = Options::parse(args)?;
+    let keys_given = options.has("keys");
     let origin = take(&mut options)?;
     options.end()?;
-    let keys = origin
-        .keys
-        .map(|keys| Obj::list(keys.iter().map(|key| Obj::from(&**key))));
+    let keys = keys_given.then(|| super::shape::texts(origin.keys));
     let text = |value: Option<String>| value.map(|value| Obj::from(&*value));
     let pairs = [
         (word("stream"), text(origin.stream)),
@@ -36,12 +35,12 @@ fn take(options: &mut Options) -> Result<Origin> {
     let stream = options.valid_str("stream")?;
     let bucket = options.valid_str("bucket")?;
     let keys = match options.raw("keys") {
-        None => None,
+        None => Vec::new(),
         Some(value) => {
             let keys = value
                 .to_list()
                 .ok_or_else(|| bad_value("list", "keys", &value))?;
-            Some(keys.iter().map(|key| key.text().into_owned()).collect())
+            keys.iter().map(|key| key.text().into_owned()).collect()
         }
     };
     let api = options.valid_str("api")?;

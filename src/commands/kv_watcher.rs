@@ -4,16 +4,16 @@ use super::connection::Core;
 use super::errors::invalid_arg;
 use super::key_value::KeyValue;
 use super::options::{bad_value, Options};
-use super::ordered_consumer::{answer_flow_control, View, IDLE_HEARTBEAT};
+use super::ordered_consumer::{answer_flow_control, Source, View, IDLE_HEARTBEAT};
 use super::shape::EntryShape;
 use super::watched_array::WatchedArray;
 use super::payload;
 use crate::client::jetstream::ordered::Change;
+use crate::client::kv::names::check_pattern;
 use crate::client::kv::{Entry, Operation, Watch, WatchItem, WatchObserver, WatchOptions};
 use crate::runtime;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tcl::class::Construct;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
@@ -33,7 +33,7 @@ struct Inner {
     callback: Option<Vec<Obj>>,
     array: RefCell<Option<WatchedArray>>,
     mail: Receiver<Mail>,
-    watch: RefCell<Option<Watch>>,
+    watch: RefCell<Option<Rc<Watch>>>,
     ticket: RefCell<Option<Ticket>>,
 }
 
@@ -45,11 +45,11 @@ enum Mail {
 struct ToWatcher(Sender<Mail>);
 
 impl WatchObserver for ToWatcher {
-    fn deliver(&self, items: &mut Vec<WatchItem>) {
+    fn deliver(&mut self, items: &mut Vec<WatchItem>) {
         self.0.send_all(items.drain(..).map(Mail::Item));
     }
 
-    fn changed(&self, change: Change) {
+    fn changed(&mut self, change: Change) {
         self.0.send(Mail::Change(change));
     }
 }
@@ -135,14 +135,12 @@ pub fn watch(call: &Call<KeyValue>) -> Result<Outcome> {
     let Some(parent) = kv.parent.upgrade() else {
         return Err(invalid_arg("The jet_stream object was destroyed"));
     };
-    crate::client::kv::check_pattern(&pattern).map_err(super::errors::raise)?;
+    check_pattern(&pattern).map_err(super::errors::raise)?;
     let (object, inner, sender) = Inner::create(call.interp, kv, wanted)?;
     parent.children.add(&object);
-    let bucket = kv.bucket.clone();
-    let observer = Arc::new(ToWatcher(sender));
+    let observer = Box::new(ToWatcher(sender));
     // Whatever ends the wait without an answer, the half-made object goes with it.
     let unfinished = Unfinished(Some(object));
-    let future = async move { bucket.watch(&pattern, options, observer).await };
     let finish = move |_, watch: Watch| {
         let object = unfinished.keep();
         if !object.is_alive() {
@@ -151,7 +149,11 @@ pub fn watch(call: &Call<KeyValue>) -> Result<Outcome> {
         inner.start(watch);
         Ok(object.name())
     };
-    runtime::answer(future, finish, call.interp)
+    runtime::answer(
+        call.interp,
+        || kv.bucket.watch(&pattern, &options, observer),
+        finish,
+    )
 }
 
 /// Destroys a watcher's object unless the watch has started.
@@ -214,7 +216,9 @@ impl Inner {
 
     /// The consumer exists: what it has delivered is handed over from the next event on.
     fn start(self: Rc<Self>, watch: Watch) {
-        self.view.started(watch.consumer().clone());
+        let watch = Rc::new(watch);
+        watch.start();
+        self.view.started(Source::Watcher(watch.clone()));
         *self.watch.borrow_mut() = Some(watch);
         let (inner, ticket) = event::register(|notifier| {
             self.mail.attach(notifier);
@@ -239,9 +243,7 @@ impl Target for Inner {
                     interp.callback(callback, [Obj::empty()]);
                 }
             }
-            Mail::Item(WatchItem::FlowControl(subject)) => {
-                answer_flow_control(&self.core, subject);
-            }
+            Mail::Item(WatchItem::FlowControl(request)) => answer_flow_control(request),
             Mail::Change(change) => self.view.show(change),
         }
         true

@@ -56,6 +56,10 @@ impl Options {
         Some(self.pairs.swap_remove(at).1)
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(other, _)| other == name)
+    }
+
     fn take<T>(
         &mut self,
         kind: &str,

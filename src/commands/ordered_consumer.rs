@@ -1,21 +1,22 @@
 //! Class `nats::ordered_consumer`, and the method of `nats::jet_stream` that makes one.
 //!
 //! The same class is the inner consumer of a watcher, where it shows name, info and errors while the
-//! watcher takes the messages.
+//! watcher takes the messages. Public variables in the object's namespace: `last_error`, as that of a
+//! connection, and `RetryInterval`, the time in ms between attempts to create a lost consumer again.
 
 use super::connection::Core;
 use super::errors::invalid_arg;
 use super::jet_stream::{JetStream, Shared};
-use super::options::Options;
+use super::options::{pos_int, Options};
 use super::{shape, stream_config};
-use crate::client::connection::{Level, Publish};
+use crate::client::connection::Level;
 use crate::client::jetstream::ordered::{
-    Change, DeliverPolicy, Item, Observer, OrderedConfig, OrderedConsumer as Client,
+    Change, DeliverPolicy, FlowControl, Item, Observer, OrderedConfig, OrderedConsumer as Client,
 };
+use crate::client::kv::Watch;
 use crate::runtime;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tcl::class::Construct;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
@@ -23,6 +24,9 @@ use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 /// The default of `-idle_heartbeat`.
 pub const IDLE_HEARTBEAT: Duration = Duration::from_millis(5000);
+
+/// The initial value of the variable `RetryInterval`.
+const RETRY_INTERVAL_MS: u64 = 10_000;
 
 /// The state of a `nats::ordered_consumer` object.
 pub struct OrderedConsumer {
@@ -35,7 +39,22 @@ pub struct OrderedConsumer {
 pub struct View {
     core: Rc<Core>,
     object: Object,
-    client: RefCell<Option<Client>>,
+    source: RefCell<Option<Source>>,
+}
+
+/// Whose consumer an object shows.
+pub enum Source {
+    Own(Client),
+    Watcher(Rc<Watch>),
+}
+
+impl Source {
+    fn client(&self) -> &Client {
+        match self {
+            Source::Own(client) => client,
+            Source::Watcher(watch) => watch.consumer(),
+        }
+    }
 }
 
 /// Messages on their way to the callback.
@@ -54,11 +73,11 @@ enum Mail {
 struct ToFeed(Sender<Mail>);
 
 impl Observer for ToFeed {
-    fn deliver(&self, items: &mut Vec<Item>) {
+    fn deliver(&mut self, items: &mut Vec<Item>) {
         self.0.send_all(items.drain(..).map(Mail::Item));
     }
 
-    fn changed(&self, change: Change) {
+    fn changed(&mut self, change: Change) {
         self.0.send(Mail::Change(change));
     }
 }
@@ -71,7 +90,7 @@ impl View {
             let view = Rc::new(View {
                 core: core.clone(),
                 object,
-                client: RefCell::default(),
+                source: RefCell::default(),
             });
             made = Some(view.clone());
             Ok(OrderedConsumer {
@@ -80,19 +99,28 @@ impl View {
             })
         })?;
         let view = made.ok_or_else(|| invalid_arg("no object was made"))?;
-        let last_error = Obj::from(&*object.variable("last_error"));
-        interp.set_var(&last_error, None, &Obj::empty())?;
+        let variables = [
+            ("last_error", Obj::empty()),
+            ("RetryInterval", Obj::from(RETRY_INTERVAL_MS)),
+        ];
+        for (name, value) in variables {
+            interp.set_var(&Obj::from(&*object.variable(name)), None, &value)?;
+        }
         Ok((object, view))
     }
 
     /// The consumer exists on the server.
-    pub fn started(&self, client: Client) {
-        *self.client.borrow_mut() = Some(client);
+    pub fn started(&self, source: Source) {
+        *self.source.borrow_mut() = Some(source);
     }
 
-    /// Shows a change: `last_error` is written and logged.
+    /// Shows a change: `last_error` is written and logged. A reset reads `RetryInterval`.
     pub fn show(&self, change: Change) {
-        let (Change::Error(error), Some(interp)) = (change, self.object.interp()) else {
+        let Some(interp) = self.object.interp() else {
+            return;
+        };
+        self.read_retry_interval(interp);
+        let Change::Error(error) = change else {
             return;
         };
         let text = format!(
@@ -108,18 +136,29 @@ impl View {
         }
     }
 
-    pub fn is_alive(&self) -> bool {
-        self.object.is_alive()
+    fn read_retry_interval(&self, interp: Interp) {
+        let name = Obj::from(&*self.object.variable("RetryInterval"));
+        let interval = interp.get_var(&name, None).as_ref().and_then(pos_int);
+        if let (Some(interval), Some(source)) = (interval, &*self.source.borrow()) {
+            let interval = Duration::from_millis(interval);
+            source.client().set_retry_interval(interval);
+        }
+    }
+
+    /// Forgets the client's consumer.
+    fn release(&self) {
+        let source = self.source.take();
+        // Unsubscribing needs the runtime.
+        let _runtime = runtime::enter();
+        drop(source);
     }
 }
 
 /// Answers a flow control request, now that everything before it was handed over.
-pub fn answer_flow_control(core: &Core, subject: String) {
-    let Ok(_runtime) = runtime::enter() else {
-        return;
-    };
-    // Without a connection there is nobody to answer: the consumer is reset.
-    let _ = core.client.publish(Publish::empty(subject));
+pub fn answer_flow_control(request: FlowControl) {
+    if let Ok(_runtime) = runtime::enter() {
+        request.answer();
+    }
 }
 
 impl Class for OrderedConsumer {
@@ -151,25 +190,22 @@ impl Class for OrderedConsumer {
             let ticket = feed.ticket.take();
             drop(ticket);
         }
-        let client = self.view.client.take();
-        // Unsubscribing needs the runtime.
-        let _runtime = runtime::enter();
-        drop(client);
+        self.view.release();
     }
 }
 
 /// `info` → the reply of the latest creation
 fn info(call: &Call<OrderedConsumer>) -> Result<Outcome> {
-    match &*call.this.view.client.borrow() {
-        Some(client) => Outcome::value(shape::json_dict(&client.info())),
+    match &*call.this.view.source.borrow() {
+        Some(source) => Outcome::value(shape::json_dict(&source.client().info())),
         None => Outcome::empty(),
     }
 }
 
 /// `name` → the name on the server; empty during a reset and after stopping
 fn name(call: &Call<OrderedConsumer>) -> Result<Outcome> {
-    match &*call.this.view.client.borrow() {
-        Some(client) => Outcome::value(&*client.name()),
+    match &*call.this.view.source.borrow() {
+        Some(source) => Outcome::value(&*source.client().name()),
         None => Outcome::empty(),
     }
 }
@@ -188,12 +224,13 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
         headers_only: options.bool("headers_only")?,
         deliver_policy: deliver_policy(&mut options)?,
         idle_heartbeat: options.timeout("idle_heartbeat")?.unwrap_or(IDLE_HEARTBEAT),
+        stream_created: None,
     };
     options.bool("post")?;
     options.end()?;
     let (sender, mail) = event::channel();
     let js = shared.client.clone();
-    let observer = Arc::new(ToFeed(sender));
+    let observer = Box::new(ToFeed(sender));
     let future = async move { Client::create(&js, config, observer).await };
     let parent = call.object.clone();
     let finish = move |interp, client: Client| {
@@ -203,7 +240,8 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
             ));
         }
         let (object, view) = View::create(interp, &shared.core)?;
-        view.started(client);
+        client.start();
+        view.started(Source::Own(client));
         shared.children.add(&object);
         let (feed, ticket) = event::register(|notifier| {
             mail.attach(notifier);
@@ -220,28 +258,15 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
         }
         Ok(object.name())
     };
-    runtime::answer(future, finish, call.interp)
+    runtime::answer(call.interp, || future, finish)
 }
 
 fn deliver_policy(options: &mut Options) -> Result<DeliverPolicy> {
-    let words = [
-        "all",
-        "last",
-        "new",
-        "by_start_sequence",
-        "by_start_time",
-        "last_per_subject",
-    ];
-    let policy = options.choice("deliver_policy", &words)?;
-    Ok(match policy.as_deref() {
-        None | Some("all") => DeliverPolicy::All,
-        Some("last") => DeliverPolicy::Last,
-        Some("new") => DeliverPolicy::New,
-        Some("last_per_subject") => DeliverPolicy::LastPerSubject,
-        // The server names what is missing: there are no options for the start.
-        Some("by_start_sequence") => DeliverPolicy::ByStartSequence,
-        Some(_) => DeliverPolicy::ByStartTime,
-    })
+    let words = DeliverPolicy::ALL.map(DeliverPolicy::as_str);
+    let word = options.choice("deliver_policy", &words)?;
+    Ok(word
+        .and_then(|word| DeliverPolicy::from_word(&word))
+        .unwrap_or(DeliverPolicy::All))
 }
 
 impl Target for Feed {
@@ -251,9 +276,7 @@ impl Target for Feed {
         };
         match mail {
             Mail::Change(change) => self.view.show(change),
-            Mail::Item(Item::FlowControl(subject)) => {
-                answer_flow_control(&self.view.core, subject);
-            }
+            Mail::Item(Item::FlowControl(request)) => answer_flow_control(request),
             Mail::Item(Item::Message(delivery)) => {
                 if let Some(interp) = self.view.object.interp() {
                     let body = self.view.core.body(&delivery.message, 0, true);

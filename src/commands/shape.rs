@@ -1,7 +1,7 @@
 //! Every dict a script receives is spelled here: keys, order, units.
 
 use super::payload;
-use crate::client::connection::{ServerEntry, ServerInfo};
+use crate::client::connection::{Credentials, ServerEntry, ServerInfo};
 use crate::client::error::Error;
 use crate::client::kv::{Entry, Operation};
 use crate::client::message::Message;
@@ -30,6 +30,11 @@ pub fn json(value: &Value) -> Obj {
 pub fn json_dict(map: &Map<String, Value>) -> Obj {
     let keys: Vec<Obj> = map.keys().map(|key| Obj::from(&**key)).collect();
     Obj::dict(keys.iter().zip(map.values().map(json)))
+}
+
+/// A list of texts.
+pub fn texts(items: Vec<String>) -> Obj {
+    Obj::list(items.iter().map(|item| Obj::from(&**item)))
 }
 
 /// `code errorMessage`: the value of `last_error`; empty without an error.
@@ -86,21 +91,20 @@ fn header(message: &Message) -> Obj {
 /// `last_attempt` is in ms since the epoch.
 pub fn server(entry: &ServerEntry) -> Obj {
     let mut pairs = vec![
-        (word("scheme"), Obj::from(&*entry.scheme)),
+        (word("scheme"), Obj::from(entry.scheme)),
         (word("host"), Obj::from(&*entry.host)),
         (word("port"), Obj::from(u64::from(entry.port))),
         (word("discovered"), boolean(entry.discovered)),
         (word("reconnects"), Obj::from(entry.reconnects)),
         (word("last_attempt"), Obj::from(entry.last_attempt)),
     ];
-    for (name, text) in [
-        ("user", &entry.user),
-        ("password", &entry.password),
-        ("auth_token", &entry.auth_token),
-    ] {
-        if let Some(text) = text {
-            pairs.push((word(name), Obj::from(&**text)));
+    match &entry.credentials {
+        Some(Credentials::User { user, password }) => {
+            pairs.push((word("user"), Obj::from(&**user)));
+            pairs.push((word("password"), Obj::from(&**password)));
         }
+        Some(Credentials::Token(token)) => pairs.push((word("auth_token"), Obj::from(&**token))),
+        None => {}
     }
     Obj::dict(pairs.iter().map(|(name, value)| (name, value.clone())))
 }

@@ -262,6 +262,22 @@ impl Connection {
 
 /// Messages.
 impl Connection {
+    /// Whether calls that need a connection, now or later, are accepted.
+    ///
+    /// # Errors
+    /// `ConnectionClosed`
+    pub fn check_open(&self) -> Result<()> {
+        self.0.lock().check_open()
+    }
+
+    /// Whether [`Connection::publish`] would accept a message; subjects are not looked at.
+    ///
+    /// # Errors
+    /// `ConnectionClosed`, `MaxPayload`, `HeadersNotSupported`
+    pub fn check_publish(&self, message: &Publish) -> Result<()> {
+        self.0.lock().check_publish(message)
+    }
+
     /// Publishes a message whose subjects the caller has checked; buffers it while there is no link.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ impl State {
         self.outbox.event(Event::Status(status));
     }
 
-    fn check_open(&self) -> Result<()> {
+    pub(super) fn check_open(&self) -> Result<()> {
         match self.status {
             Status::Closed => Err(not_connected()),
             _ => Ok(()),

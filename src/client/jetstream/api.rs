@@ -111,10 +111,7 @@ impl JetStream {
         if !self.trace {
             return self.request(subject, body).await;
         }
-        self.log(format!(
-            ">>> {subject} {}",
-            String::from_utf8_lossy(&body)
-        ));
+        self.log(format!(">>> {subject} {}", String::from_utf8_lossy(&body)));
         let reply = self.request(subject.clone(), body).await?;
         self.log(format!("<<< {subject} {}", readable(&reply)));
         Ok(reply)
@@ -125,13 +122,8 @@ impl JetStream {
         subject: String,
         payload: Bytes,
     ) -> impl Future<Output = Result<Message>> + Send + 'static {
-        let publish = Publish {
-            subject,
-            payload,
-            headers: None,
-            reply: None,
-        };
-        self.connection.request(publish, self.limit())
+        let publish = Publish::new(subject, payload);
+        self.connection.request(publish, Some(self.timeout()))
     }
 
     fn log(&self, text: String) {

@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use async_nats::ServerInfo;
 
-pub use api::{ApiError, Json};
 pub(crate) use api::JsonExt;
+pub use api::{ApiError, Json};
 pub use stored::{DirectQuery, StoredMessage};
 
 use crate::client::connection::Connection;
@@ -70,14 +70,9 @@ impl JetStream {
         &self.prefix
     }
 
-    /// The time limit as it was given; zero: none.
+    /// The time limit of each request; zero: none.
     pub fn timeout(&self) -> Duration {
         self.timeout
-    }
-
-    /// The time limit of one request.
-    pub(crate) fn limit(&self) -> Option<Duration> {
-        (!self.timeout.is_zero()).then_some(self.timeout)
     }
 
     /// Whether the server of the last handshake has at least this version.

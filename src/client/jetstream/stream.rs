@@ -32,7 +32,10 @@ impl JetStream {
     /// # Errors
     /// `InvalidArg` without a name; `JsResponse` 400/10058 if it exists with another configuration;
     /// those of [`JetStream::api`].
-    pub fn create_stream(&self, config: Json) -> impl Future<Output = Result<Json>> + Send + 'static {
+    pub fn create_stream(
+        &self,
+        config: Json,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
         self.configure_stream("STREAM.CREATE", config)
     }
 
@@ -41,7 +44,10 @@ impl JetStream {
     /// # Errors
     /// `StreamNotFound`; `JsResponse` 500/10052 for what cannot be changed; those of
     /// [`JetStream::api`].
-    pub fn update_stream(&self, config: Json) -> impl Future<Output = Result<Json>> + Send + 'static {
+    pub fn update_stream(
+        &self,
+        config: Json,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
         self.configure_stream("STREAM.UPDATE", config)
     }
 
@@ -49,7 +55,10 @@ impl JetStream {
     ///
     /// # Errors
     /// `StreamNotFound`; those of [`JetStream::api`].
-    pub fn delete_stream(&self, stream: &str) -> impl Future<Output = Result<bool>> + Send + 'static {
+    pub fn delete_stream(
+        &self,
+        stream: &str,
+    ) -> impl Future<Output = Result<bool>> + Send + 'static {
         let reply = self.api(&format!("STREAM.DELETE.{stream}"), "");
         async move { Ok(reply.await?.flag("success")) }
     }

@@ -95,7 +95,10 @@ mod tests {
         let ms = |time| ns_from_time(time).map(ms_from_ns);
         assert_eq!(ms("2022-11-22T13:31:35.4514983Z"), Some(1_669_123_895_451));
         assert_eq!(ms("2022-11-22T13:31:35.0129Z"), Some(1_669_123_895_012));
-        assert_eq!(ms("2022-11-22T13:31:35.999999999Z"), Some(1_669_123_895_999));
+        assert_eq!(
+            ms("2022-11-22T13:31:35.999999999Z"),
+            Some(1_669_123_895_999)
+        );
         assert_eq!(ms("2022-11-22T13:31:35Z"), Some(1_669_123_895_000));
         assert_eq!(ms("2022-11-22T14:31:35+01:00"), Some(1_669_123_895_000));
         assert_eq!(ms("yesterday"), None);

@@ -96,7 +96,7 @@ fn connect(call: &This) -> Result<Outcome> {
                 core.show_events();
                 Ok(Obj::empty())
             };
-            runtime::answer(connected, finish, call.interp)
+            runtime::answer(call.interp, || connected, finish)
         }
         _ => Outcome::empty(),
     }
@@ -115,7 +115,7 @@ fn disconnect(call: &This) -> Result<Outcome> {
         flushed.await;
         Ok(())
     };
-    runtime::answer(flushed, |_, ()| Ok(Obj::empty()), call.interp)
+    runtime::answer(call.interp, || flushed, |_, ()| Ok(Obj::empty()))
 }
 
 /// The checks of a publish that need no connection, in the documented order: closed, then subjects.
@@ -289,7 +289,7 @@ fn send_request(call: &This, publish: Publish, settings: RequestOptions) -> Resu
         }
         None => {
             let finish = move |_, reply| Ok(core.body(&reply, 0, dictmsg));
-            runtime::answer(reply, finish, call.interp)
+            runtime::answer(call.interp, || reply, finish)
         }
     }
 }
@@ -314,9 +314,12 @@ fn ping(call: &This) -> Result<Outcome> {
         .timeout("timeout")?
         .unwrap_or(Duration::from_secs(10));
     options.end()?;
-    let _runtime = runtime::enter()?;
-    let pong = call.this.core.client.ping(timeout);
-    runtime::answer(pong, |_, ()| Ok(shape::boolean(true)), call.interp)
+    let client = &call.this.core.client;
+    runtime::answer(
+        call.interp,
+        || client.ping(timeout),
+        |_, ()| Ok(shape::boolean(true)),
+    )
 }
 
 fn inbox(call: &This) -> Result<Outcome> {
@@ -362,7 +365,7 @@ fn jet_stream(call: &This) -> Result<Outcome> {
     };
     let core = &call.this.core;
     let timeout = timeout.unwrap_or(Duration::from_millis(5000));
-    let client = JetStreamClient::new(core.client.clone(), prefix, timeout, trace);
+    let client = JetStreamClient::new(core.client.clone(), &prefix, timeout, trace);
     let object = JetStream::create(call.interp, core.clone(), client)?;
     core.children.add(&object);
     Outcome::value(object.name())
