@@ -44,9 +44,10 @@ namespace eval app {
 
     # Returns once the array has all current settings: the empty entry marks the end of current data.
     proc load {kv} {
+        # The array is a namespace variable; a local one would be gone when the procedure returns.
+        variable config
         set watcher [$kv watch > -values_array config -callback [namespace code loaded]]
         vwait [namespace current]::ready
-        variable config
         puts "loaded: [array size config] settings"
         trace add variable config {write unset} [namespace code changed]
         return $watcher

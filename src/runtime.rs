@@ -61,9 +61,10 @@ where
             answer.map_err(errors::raise)?,
         )?)),
         Poll::Pending => {
-            let (wait, completer) = wait::operation(move |interp, answer: client::error::Result<R>| {
-                finish(interp, answer.map_err(errors::raise)?)
-            });
+            let (wait, completer) =
+                wait::operation(move |interp, answer: client::error::Result<R>| {
+                    finish(interp, answer.map_err(errors::raise)?)
+                });
             let task = tokio::spawn(async move { completer.complete(future.await) });
             wait.on_abandon(move || task.abort());
             Ok(Outcome::Wait(wait))

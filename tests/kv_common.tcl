@@ -57,7 +57,9 @@ proc ::kvt::clean {} {
     update
     array unset Recorded
     set errors [t::background_errors]
-    if {$errors ne {}} { error "background errors: $errors" }
+    if {$errors ne {}} {
+        error "[llength $errors] background errors: [lmap error [lrange $errors 0 4] {lindex $error 0}]"
+    }
     return
 }
 
@@ -174,14 +176,31 @@ proc ::kvt::raw_bucket {c bucket {members {}}} {
 }
 
 # Stores a message of any key and header, as another client could.
-proc ::kvt::raw_put {js bucket key value args} {
-    set msg [nats::msg create \$KV.$bucket.$key -data $value]
-    foreach {name text} $args { nats::header set msg $name $text }
-    dict get [$js publish_msg $msg] seq
+proc ::kvt::raw_put {c bucket key value args} {
+    set header {}
+    foreach {name text} $args { dict set header $name [list $text] }
+    set reply [$c request \$KV.$bucket.$key $value -header $header]
+    if {![regexp {"seq":\s*(\d+)} $reply -> revision]} { error $reply }
+    return $revision
 }
 
-proc ::kvt::consumer_count {js stream} {
-    llength [$js consumer_names $stream]
+# Gives a stream another configuration, some JSON members; see raw_bucket.
+proc ::kvt::update_bucket {c bucket members} {
+    set json "\"name\":\"KV_$bucket\",\"subjects\":\[\"\$KV.$bucket.>\"\],\"storage\":\"memory\",\"allow_rollup_hdrs\":true"
+    api $c STREAM.UPDATE.KV_$bucket "{$json,$members}"
+}
+
+proc ::kvt::consumer_names {c stream} {
+    dict get [json [api $c CONSUMER.NAMES.$stream]] consumers
+}
+
+proc ::kvt::delete_consumer {c stream consumer} {
+    api $c CONSUMER.DELETE.$stream.$consumer
+}
+
+# The message of a stream with a sequence number: dict subject, seq, time and so on.
+proc ::kvt::stored {c stream seq} {
+    dict get [json [api $c STREAM.MSG.GET.$stream "{\"seq\":$seq}"]] message
 }
 
 # All messages that the server saw while a script ran, but for answers and events, as message dicts.

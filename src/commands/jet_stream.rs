@@ -8,8 +8,8 @@ use super::options::{bad_value, Options};
 use super::{kv_origin, ordered_consumer, payload, shape, stream_config};
 use crate::client::connection::Publish;
 use crate::client::jetstream::JetStream as Client;
-use crate::client::message::HeaderMap;
 use crate::client::kv::{self, Bucket, CreateOptions, Origin};
+use crate::client::message::HeaderMap;
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
@@ -164,11 +164,7 @@ fn stream_names(call: &This) -> Result<Outcome> {
     let mut options = Options::parse(call.args)?;
     let subject = options.valid_str("subject")?;
     options.end()?;
-    answer(
-        call,
-        |js| js.stream_names(subject.as_deref()),
-        shape::texts,
-    )
+    answer(call, |js| js.stream_names(subject.as_deref()), shape::texts)
 }
 
 fn add_stream(call: &This) -> Result<Outcome> {
@@ -194,9 +190,7 @@ where
     let (shared, parent) = (call.this.shared.clone(), call.object.clone());
     let finish = move |interp, bucket| {
         if !parent.is_alive() {
-            return Err(invalid_arg(
-                "The jet_stream object was destroyed meanwhile",
-            ));
+            return Err(invalid_arg("The jet_stream object was destroyed meanwhile"));
         }
         Ok(KeyValue::create(interp, &shared, bucket)?.name())
     };

@@ -102,10 +102,7 @@ where
     )
 }
 
-fn entry(
-    call: &This,
-    finish: impl FnOnce(&KeyValue, Entry) -> Obj + 'static,
-) -> Result<Outcome> {
+fn entry(call: &This, finish: impl FnOnce(&KeyValue, Entry) -> Obj + 'static) -> Result<Outcome> {
     let mut options = Options::parse(&call.args[1..])?;
     let revision = options.pos_int("revision")?;
     options.end()?;

@@ -5,11 +5,10 @@ use super::errors::invalid_arg;
 use super::key_value::KeyValue;
 use super::options::{bad_value, Options};
 use super::ordered_consumer::{answer_flow_control, Source, View, IDLE_HEARTBEAT};
+use super::payload;
 use super::shape::EntryShape;
 use super::watched_array::WatchedArray;
-use super::payload;
 use crate::client::jetstream::ordered::Change;
-use crate::client::kv::names::check_pattern;
 use crate::client::kv::{Entry, Operation, Watch, WatchItem, WatchObserver, WatchOptions};
 use crate::runtime;
 use std::cell::RefCell;
@@ -135,7 +134,6 @@ pub fn watch(call: &Call<KeyValue>) -> Result<Outcome> {
     let Some(parent) = kv.parent.upgrade() else {
         return Err(invalid_arg("The jet_stream object was destroyed"));
     };
-    check_pattern(&pattern).map_err(super::errors::raise)?;
     let (object, inner, sender) = Inner::create(call.interp, kv, wanted)?;
     parent.children.add(&object);
     let observer = Box::new(ToWatcher(sender));
@@ -209,7 +207,9 @@ impl Inner {
             (Ok(object), Some(inner)) => Ok((object, inner, sender)),
             (created, _) => {
                 interp.undisturbed(|| consumer.destroy());
-                Err(created.err().unwrap_or_else(|| invalid_arg("no object was made")))
+                Err(created
+                    .err()
+                    .unwrap_or_else(|| invalid_arg("no object was made")))
             }
         }
     }

@@ -150,6 +150,9 @@ impl View {
         let source = self.source.take();
         // Unsubscribing needs the runtime.
         let _runtime = runtime::enter();
+        if let Some(Source::Watcher(watch)) = &source {
+            watch.stop();
+        }
         drop(source);
     }
 }
@@ -235,9 +238,7 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
     let parent = call.object.clone();
     let finish = move |interp, client: Client| {
         if !parent.is_alive() {
-            return Err(invalid_arg(
-                "The jet_stream object was destroyed meanwhile",
-            ));
+            return Err(invalid_arg("The jet_stream object was destroyed meanwhile"));
         }
         let (object, view) = View::create(interp, &shared.core)?;
         client.start();

@@ -93,10 +93,7 @@ pub fn check_name(stream: &str) -> Result<()> {
 fn json(name: &str, kind: Kind, value: &Obj) -> Result<Value> {
     let text = value.text();
     let (kind_name, parsed) = match kind {
-        Kind::ValidStr => (
-            "valid_str",
-            (!text.is_empty()).then(|| Value::from(&*text)),
-        ),
+        Kind::ValidStr => ("valid_str", (!text.is_empty()).then(|| Value::from(&*text))),
         Kind::Int => ("int", value.to_i64().map(Value::from)),
         Kind::Bool => ("bool", value.to_bool().map(Value::from)),
         Kind::Enum(allowed, _) => {

@@ -33,11 +33,7 @@ impl WatchedArray {
         let words = [word("::upvar"), level, name.clone(), array.name.clone()];
         interp.call(&words, Scope::Current)?;
         if !array.exists(interp)? {
-            let words = [
-                word("::info"),
-                word("exists"),
-                array.name.clone(),
-            ];
+            let words = [word("::info"), word("exists"), array.name.clone()];
             if interp.call(&words, Scope::Global)?.to_bool() == Some(true) {
                 return Err(no_array(name));
             }

@@ -6,8 +6,12 @@
 //! steps, one item a step.
 //!
 //! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN`] steps or
-//! [`TURN_TIME`], so that timers, files and Tk are served in between. A target stays in the ready list
-//! while one of its items is handled, so that a nested event loop goes on with the next item.
+//! [`TURN_TIME`], so that timers, files and Tk are served in between.
+//!
+//! Nested event loops: a target stays in the ready list while one of its items is handled, so that an
+//! event loop entered by a callback goes on with the next item, as it does with Tcl's own events. A
+//! callback that does so for each item would nest as deep as there are items; from [`MAX_DEPTH`] on
+//! the target's other items wait for the innermost callback to return.
 
 use crate::guard;
 use crate::stubs;
@@ -26,6 +30,9 @@ const SLICE: usize = 64;
 const TURN: usize = 1000;
 /// How long an event may go on before it ends at the next slice.
 const TURN_TIME: Duration = Duration::from_millis(4);
+
+/// How many steps of one target may be under way at the same time.
+const MAX_DEPTH: usize = 32;
 
 /// Something in a Tcl thread that takes what other threads have queued for it.
 pub trait Target {
@@ -100,10 +107,25 @@ impl Drop for Ticket {
     }
 }
 
+/// A target and how it stands.
+#[derive(Clone)]
+struct Place {
+    target: Rc<dyn Target>,
+    steps: Rc<Steps>,
+}
+
+#[derive(Default)]
+struct Steps {
+    /// How many are under way, one in the event loop of another.
+    depth: Cell<usize>,
+    /// It had its turn at the greatest depth and gets it when a step has ended.
+    parked: Cell<bool>,
+}
+
 /// A Tcl thread's side.
 struct Thread {
     mailbox: Arc<Mailbox>,
-    targets: RefCell<HashMap<u64, Rc<dyn Target>>>,
+    targets: RefCell<HashMap<u64, Place>>,
     next_id: Cell<u64>,
     /// Constant values, made once and shared by all who need them.
     words: RefCell<HashMap<&'static str, Obj>>,
@@ -165,7 +187,11 @@ pub fn register<T: Target + 'static>(make: impl FnOnce(Notifier) -> Rc<T>) -> (R
         id,
         mailbox: thread.mailbox.clone(),
     });
-    thread.targets.borrow_mut().insert(id, target.clone());
+    let place = Place {
+        target: target.clone(),
+        steps: Rc::default(),
+    };
+    thread.targets.borrow_mut().insert(id, place);
     let ticket = Ticket {
         id,
         thread: Rc::downgrade(&thread),
@@ -189,7 +215,7 @@ impl Thread {
     }
 
     /// The next target in turn, which stays ready behind the others.
-    fn next(&self) -> Option<(u64, Rc<dyn Target>)> {
+    fn next(&self) -> Option<(u64, Place)> {
         loop {
             let mut ready = self.ready.borrow_mut();
             if ready.is_empty() || self.mailbox.nonempty.load(Ordering::Relaxed) {
@@ -198,9 +224,15 @@ impl Thread {
                 ready.extend(ids.drain(..));
             }
             let id = ready.pop_front()?;
-            if let Some(target) = self.targets.borrow().get(&id) {
-                ready.push_back(id);
-                return Some((id, target.clone()));
+            match self.targets.borrow().get(&id) {
+                Some(place) if place.steps.depth.get() >= MAX_DEPTH => {
+                    place.steps.parked.set(true);
+                }
+                Some(place) => {
+                    ready.push_back(id);
+                    return Some((id, place.clone()));
+                }
+                None => {}
             }
         }
     }
@@ -213,17 +245,34 @@ impl Thread {
         }
     }
 
+    fn step(&self, id: u64, place: &Place) -> bool {
+        struct Ended<'a>(&'a Thread, u64, &'a Steps);
+        // A panic ends a step, too.
+        impl Drop for Ended<'_> {
+            fn drop(&mut self) {
+                let Ended(thread, id, steps) = self;
+                steps.depth.set(steps.depth.get() - 1);
+                if steps.parked.take() {
+                    thread.ready.borrow_mut().push_back(*id);
+                }
+            }
+        }
+        place.steps.depth.set(place.steps.depth.get() + 1);
+        let _ended = Ended(self, id, &place.steps);
+        place.target.clone().step()
+    }
+
     fn take_turns(&self) {
         let start = Instant::now();
         let mut steps = 0;
         while steps < TURN && start.elapsed() < TURN_TIME {
-            let Some((id, target)) = self.next() else {
+            let Some((id, place)) = self.next() else {
                 return;
             };
             for _ in 0..SLICE {
                 steps += 1;
                 // A notification that comes while the last item is taken posts the id again.
-                if !target.clone().step() {
+                if !self.step(id, &place) {
                     self.finished(id);
                     break;
                 }

@@ -67,7 +67,7 @@ pub trait Sink: Send + Sync + 'static {
 /// Something to be told to somebody outside, once the state lock is released.
 pub(super) enum Notice {
     Event(Event),
-    /// The outcome of `connect`, after the events that led to it.
+    /// The outcome of a `connect` or a ping, after the events that led to it.
     Settled(oneshot::Sender<Result<()>>, Result<()>),
     /// An operation that was still waiting when the connection ended.
     Refused(Waiter, End),

@@ -327,10 +327,11 @@ impl Connection {
     }
 
     /// Ends a subscription when it has received `max_msgs` messages in all; at once if it has.
+    /// Returns whether it has ended.
     ///
     /// # Errors
     /// `ConnectionClosed`, `BadSubscription`
-    pub fn unsubscribe(&self, id: u64, max_msgs: u64) -> Result<()> {
+    pub fn unsubscribe(&self, id: u64, max_msgs: u64) -> Result<bool> {
         self.0.with(|state| state.unsubscribe(id, max_msgs))
     }
 }

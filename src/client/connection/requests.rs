@@ -145,22 +145,18 @@ impl Requests {
     }
 
     /// A server that does not let this connection publish to its inbox has still been reached.
-    /// Tells whether an `-ERR` was of that sort, so that nobody else needs to know.
-    pub(super) fn ping_denied(&mut self, text: &str) -> bool {
-        let inbox = text.split('"').find(|part| part.starts_with(&self.prefix));
-        let Some(key) = inbox.and_then(|inbox| self.key(inbox)) else {
-            return false;
-        };
-        match self.waiters.remove(&key) {
-            Some(Waiter::Ping(sender)) => {
-                drop(sender.send(Ok(())));
-                true
+    /// If an `-ERR` was of that sort, returns who waits for it; nobody else needs to know.
+    pub(super) fn denied_ping(&mut self, text: &str) -> Option<oneshot::Sender<Result<()>>> {
+        let inbox = text
+            .split('"')
+            .find(|part| part.starts_with(&self.prefix))?;
+        let key = self.key(inbox)?;
+        match self.waiters.remove(&key)? {
+            Waiter::Ping(sender) => Some(sender),
+            request => {
+                self.waiters.insert(key, request);
+                None
             }
-            Some(other) => {
-                self.waiters.insert(key, other);
-                false
-            }
-            None => false,
         }
     }
 }
@@ -349,17 +345,20 @@ mod tests {
     #[test]
     fn a_denied_ping_has_reached_the_server() {
         let mut requests = Requests::default();
-        let (sender, mut answer) = oneshot::channel();
+        let (sender, _ping) = oneshot::channel();
         let ping = requests.add(Waiter::Ping(sender));
         let (sender, _request) = oneshot::channel();
         let request = requests.add(Waiter::Request(sender));
         let text = |subject: &str| format!("Permissions Violation for Publish to \"{subject}\"");
-        assert!(!requests.ping_denied(&text("a")));
-        assert!(!requests.ping_denied(&text(&requests.inbox(request))));
-        assert!(!requests.ping_denied(&text(&format!("{}*", requests.prefix))));
+        assert!(requests.denied_ping(&text("a")).is_none());
+        assert!(requests
+            .denied_ping(&text(&requests.inbox(request)))
+            .is_none());
+        assert!(requests
+            .denied_ping(&text(&format!("{}*", requests.prefix)))
+            .is_none());
         assert_eq!(requests.pings().len(), 1);
-        assert!(requests.ping_denied(&text(&requests.inbox(ping))));
-        assert!(answer.try_recv().unwrap().is_ok());
+        assert!(requests.denied_ping(&text(&requests.inbox(ping))).is_some());
         assert_eq!(requests.pings().len(), 0);
         assert_eq!(requests.waiters.len(), 1);
     }

@@ -241,8 +241,9 @@ impl State {
         if report.terminates {
             return Some(report.error);
         }
-        if !self.requests.ping_denied(text) {
-            self.outbox.error(report.error);
+        match self.requests.denied_ping(text) {
+            Some(waiter) => self.outbox.push(Notice::Settled(waiter, Ok(()))),
+            None => self.outbox.error(report.error),
         }
         None
     }
@@ -330,7 +331,7 @@ impl State {
     }
 
     /// Ends a subscription, now or after some more messages.
-    pub(super) fn unsubscribe(&mut self, id: u64, max_msgs: u64) -> Result<()> {
+    pub(super) fn unsubscribe(&mut self, id: u64, max_msgs: u64) -> Result<bool> {
         self.check_open()?;
         self.subscriptions.end(id, max_msgs)
     }

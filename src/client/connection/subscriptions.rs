@@ -116,7 +116,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// `BadSubscription`
-    pub(super) fn end(&mut self, id: u64, max: u64) -> Result<()> {
+    pub(super) fn end(&mut self, id: u64, max: u64) -> Result<bool> {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Err(Error::new(
                 Code::BadSubscription,
@@ -125,12 +125,14 @@ impl Subscriptions {
         };
         if max > entry.received {
             entry.limit(max);
-        } else if let Some(mut entry) = self.entries.remove(&id) {
+            return Ok(false);
+        }
+        if let Some(mut entry) = self.entries.remove(&id) {
             if let Some(route) = &mut entry.route {
                 route.close();
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Forgets all subscriptions without a word to the server.

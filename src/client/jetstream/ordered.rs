@@ -120,6 +120,12 @@ pub trait Observer: Send + 'static {
     /// Something about the consumer itself has changed.
     fn changed(&mut self, change: Change);
 
+    /// Asked after a delivery: whether a pause matters so much that [`Item::CaughtUp`] shall not
+    /// wait for a heartbeat.
+    fn is_impatient(&self) -> bool {
+        false
+    }
+
     /// Asked at a reset: how to go on.
     fn resume(&mut self) -> Resume {
         Resume::FromNext
@@ -155,7 +161,8 @@ pub enum Item {
     Created { num_pending: u64, opening: Opening },
     /// The next message.
     Message(Delivery),
-    /// The server has nothing more at the moment. Said once per pause.
+    /// The server has nothing more at the moment, as a heartbeat says, or for an impatient observer
+    /// a quarter of a second of silence. Said once per pause.
     CaughtUp,
     /// The server waits for an answer before it sends more.
     FlowControl(FlowControl),

@@ -4,7 +4,7 @@
 //! is one or two JetStream requests. The exception is a watch, which is an ordered consumer that
 //! reads messages as entries and knows when it has shown all there was.
 //!
-//! - [`names`]: what buckets, keys and patterns may be called
+//! - `names`: what buckets, keys and patterns may be called
 //! - `subjects`: where the entries of a bucket are read and written
 //! - [`entry`]: a message as an entry
 //! - [`bucket`]: the stream configurations of buckets, aggregates and mirrors
@@ -23,7 +23,7 @@ mod collect;
 mod end_of_data;
 pub mod entry;
 mod manage;
-pub mod names;
+mod names;
 mod store;
 mod subjects;
 pub mod watch;
@@ -31,5 +31,6 @@ pub mod watch;
 pub use bucket::{CreateOptions, Origin};
 pub use entry::{Entry, Operation};
 pub use manage::{bind, create, create_aggregate, create_mirror, delete, empty, list};
+pub use names::{check_bucket, check_key, check_mirror, check_pattern};
 pub use store::Bucket;
 pub use watch::{Watch, WatchItem, WatchObserver, WatchOptions};

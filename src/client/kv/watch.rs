@@ -49,7 +49,7 @@ impl WatchOptions {
     fn policy(&self) -> Result<DeliverPolicy> {
         match (self.include_history, self.updates_only) {
             (true, true) => Err(Error::invalid_arg(
-                "-include_history conflicts with -updates_only",
+                "-include_history and -updates_only are mutually exclusive",
             )),
             (true, false) => Ok(DeliverPolicy::All),
             (false, true) => Ok(DeliverPolicy::New),
@@ -184,9 +184,10 @@ impl Reader {
     }
 
     fn message(&mut self, delivery: Delivery) {
+        let subject = &delivery.message.subject;
         let reached = self
             .end
-            .message(&delivery.message.subject, delivery.pending);
+            .message(subject, delivery.pending, delivery.timestamp_ns);
         let is_new = delivery.stream_seq > self.repeated;
         self.seen = self.seen.max(delivery.stream_seq);
         let entry = Entry::from_delivery(delivery, &self.prefix);
@@ -232,6 +233,10 @@ impl Observer for Reader {
 
     fn changed(&mut self, change: Change) {
         self.observer.changed(change);
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.end.is_doubtful()
     }
 
     /// Before the end of current data, going on behind the last entry would show revisions that
@@ -369,7 +374,7 @@ mod tests {
     fn foreign_subjects_are_skipped_but_count() {
         let (mut reader, notes) = reader(DeliverPolicy::All, false);
         reader.take(created(1, Opening::First));
-        reader.take(message("elsewhere", 1, 5, None));
+        reader.take(message("elsewhere", 1, 0, None));
         assert_eq!(notes.read(), "end");
     }
 

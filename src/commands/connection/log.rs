@@ -38,9 +38,8 @@ impl Log {
         let channel = options.valid_str("log_chan")?;
         let level = match options.valid_str("log_level")? {
             None => Level::Warn,
-            Some(text) => {
-                parse_level(&text).ok_or_else(|| invalid_arg(format!("Invalid -log_level {text}")))?
-            }
+            Some(text) => parse_level(&text)
+                .ok_or_else(|| invalid_arg(format!("Invalid -log_level {text}")))?,
         };
         Ok(Log {
             target: Target::Channel {

@@ -213,7 +213,9 @@ fn unsubscribe(call: &This) -> Result<Outcome> {
         ))
     })?;
     let _runtime = runtime::enter()?;
-    core.client.unsubscribe(id, max_msgs).map_err(raise)?;
+    if core.client.unsubscribe(id, max_msgs).map_err(raise)? {
+        core.inbox.unsubscribed(id);
+    }
     Outcome::empty()
 }
 
@@ -230,14 +232,13 @@ impl RequestOptions {
         let timeout = options
             .timeout("timeout")?
             .unwrap_or_else(|| Duration::from_millis(config.request_timeout.get()));
-        let callback = match options.raw("callback") {
-            Some(prefix) if !prefix.is_empty() => Some(
-                prefix
-                    .to_list()
-                    .ok_or_else(|| crate::commands::options::bad_value("str", "callback", &prefix))?,
-            ),
-            _ => None,
-        };
+        let callback =
+            match options.raw("callback") {
+                Some(prefix) if !prefix.is_empty() => Some(prefix.to_list().ok_or_else(|| {
+                    crate::commands::options::bad_value("str", "callback", &prefix)
+                })?),
+                _ => None,
+            };
         Ok(RequestOptions {
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             callback,

@@ -94,7 +94,12 @@ impl Class for Connection {
         core.set("status", &event::word("closed"))?;
         core.set("last_error", &Obj::empty())?;
         let info = Obj::from(&*core.object.variable("serverInfo"));
-        let words = [event::word("::array"), event::word("set"), info, Obj::empty()];
+        let words = [
+            event::word("::array"),
+            event::word("set"),
+            info,
+            Obj::empty(),
+        ];
         call.interp.call(&words, tcl::interp::Scope::Global)?;
         Ok(Connection { core })
     }

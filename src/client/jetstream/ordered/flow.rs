@@ -1,7 +1,7 @@
 //! The way of a message: from the subscription, through the tracker, to the observer.
 
 use std::sync::{Arc, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::Message;
 
@@ -12,6 +12,9 @@ use crate::client::connection::{Connection, Deliver};
 
 /// Batches above this size do not keep their memory afterwards.
 const KEPT_CAPACITY: usize = 64;
+
+/// Silence of this length is a pause.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Everything that deliveries need, behind one lock.
 pub(super) struct Flow {
@@ -79,6 +82,20 @@ impl Flow {
         }
     }
 
+    /// When an impatient observer must be told of a pause.
+    pub(super) fn pause_at(&self) -> Option<Instant> {
+        let waiting = self.stage == Stage::Live
+            && self.tracker.may_be_caught_up()
+            && self.observer.is_impatient();
+        waiting.then(|| self.heard + PAUSE)
+    }
+
+    /// Nothing came for that time.
+    pub(super) fn pause(&mut self) {
+        self.tracker.pause(&mut self.items);
+        self.hand_over();
+    }
+
     fn pass(&mut self, messages: &mut Vec<Message>) {
         for message in messages.drain(..) {
             if self.tracker.accept(message, &mut self.items).is_err() {
@@ -86,6 +103,10 @@ impl Flow {
                 break;
             }
         }
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
         if !self.items.is_empty() {
             self.observer.deliver(&mut self.items);
             self.items.clear();
@@ -118,7 +139,7 @@ impl Deliver for Inbox {
             Stage::Live => flow.pass(messages),
             Stage::Broken => {}
         }
-        if flow.is_broken() {
+        if flow.is_broken() || flow.pause_at().is_some() {
             self.shared.wake();
         }
     }

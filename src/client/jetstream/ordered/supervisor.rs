@@ -150,26 +150,32 @@ impl Shared {
     /// Waits until something is wrong.
     async fn trouble(&self) -> Trouble {
         loop {
-            let deadline = match self.look() {
-                Ok(deadline) => deadline,
+            let next_look = match self.look() {
+                Ok(next_look) => next_look,
                 Err(trouble) => return trouble,
             };
             tokio::select! {
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep_until(deadline.into()) => {}
+                () = tokio::time::sleep_until(next_look.into()) => {}
                 () = self.vanished() => return Trouble::Reset(Cause::NotActive),
             }
         }
     }
 
-    /// Looks whether all is well, and until when silence is no reason to worry.
+    /// Looks whether all is well, and says when to look again at the latest.
     fn look(&self) -> std::result::Result<Instant, Trouble> {
         let started = self.face().started;
         let mut flow = self.flow();
         if started {
             flow.release();
         }
+        if flow.pause_at().is_some_and(|pause| pause <= Instant::now()) {
+            flow.pause();
+        }
         let deadline = flow.heard + self.config.idle_heartbeat * MISSED_HEARTBEATS;
+        let next_look = flow
+            .pause_at()
+            .map_or(deadline, |pause| pause.min(deadline));
         let broken = flow.is_broken();
         drop(flow);
         if self.is_lost() {
@@ -179,7 +185,7 @@ impl Shared {
         } else if deadline <= Instant::now() {
             Err(Trouble::Reset(Cause::NotActive))
         } else {
-            Ok(deadline)
+            Ok(next_look)
         }
     }
 

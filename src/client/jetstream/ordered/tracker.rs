@@ -24,6 +24,8 @@ pub(super) struct Tracker {
     stream_seq: u64,
     /// C: the last one that arrived from the present consumer.
     consumer_seq: u64,
+    /// Messages the server had left after the last one.
+    pending: u64,
     /// [`Item::CaughtUp`] was said and nothing came since.
     caught_up: bool,
     question: Question,
@@ -42,6 +44,7 @@ impl Tracker {
             connection,
             stream_seq: 0,
             consumer_seq: 0,
+            pending: 0,
             caught_up: false,
             question: Question::default(),
         }
@@ -55,6 +58,7 @@ impl Tracker {
     pub(super) fn restart(&mut self, stream_seq: u64, consumer_seq: u64) {
         self.stream_seq = stream_seq;
         self.consumer_seq = consumer_seq;
+        self.pending = 0;
         self.caught_up = false;
         self.question = Question::default();
     }
@@ -78,6 +82,7 @@ impl Tracker {
         self.consumer_seq = metadata.consumer_seq;
         // A replay goes through sequences that were delivered before.
         self.stream_seq = self.stream_seq.max(metadata.stream_seq);
+        self.pending = metadata.num_pending;
         self.caught_up = false;
         items.push(Item::Message(Delivery {
             stream_seq: metadata.stream_seq,
@@ -118,12 +123,30 @@ impl Tracker {
             .and_then(|last| last.parse::<u64>().ok());
         match last {
             Some(last) if last != self.consumer_seq => Err(Mismatch),
-            Some(_) if stalled.is_none() && !self.caught_up => {
-                self.caught_up = true;
-                items.push(Item::CaughtUp);
+            Some(_) if stalled.is_none() => {
+                self.say_caught_up(items);
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a pause would mean that the server has nothing more.
+    pub(super) fn may_be_caught_up(&self) -> bool {
+        self.pending == 0 && !self.caught_up
+    }
+
+    /// Nothing came for a while.
+    pub(super) fn pause(&mut self, items: &mut Vec<Item>) {
+        if self.may_be_caught_up() {
+            self.say_caught_up(items);
+        }
+    }
+
+    fn say_caught_up(&mut self, items: &mut Vec<Item>) {
+        if !self.caught_up {
+            self.caught_up = true;
+            items.push(Item::CaughtUp);
         }
     }
 
@@ -249,6 +272,19 @@ mod tests {
         assert_eq!(feed(&mut tracker, &mut items, last("1")), "");
         assert_eq!(feed(&mut tracker, &mut items, last("2")), "mismatch");
         assert_eq!(feed(&mut tracker, &mut items, heartbeat(&[])), "");
+    }
+
+    #[test]
+    fn a_pause_means_something_only_if_nothing_is_left() {
+        let (mut tracker, mut items) = (tracker(), Vec::new());
+        feed(&mut tracker, &mut items, stored(1, 1));
+        tracker.pause(&mut items);
+        assert_eq!(items.len(), 1);
+        let last = message(Some("$JS.ACK.S.C.1.2.2.1000.0".into()), None, &[]);
+        feed(&mut tracker, &mut items, last);
+        tracker.pause(&mut items);
+        tracker.pause(&mut items);
+        assert!(matches!(items[..], [.., Item::Message(_), Item::CaughtUp]));
     }
 
     #[test]
