@@ -43,9 +43,10 @@ pub fn enter() -> Result<EnterGuard<'static>> {
 /// into its result.
 ///
 /// The future takes its first step here, in the calling thread: what it sends is on its way before
-/// another thread is woken, and calls keep their order on the wire. Its answer may be there at once.
+/// another thread is woken, and calls keep their order on the wire. An error that needed no server is
+/// raised at once. Any other answer comes with an event, even if it is there already, so that a
+/// coroutine yields each time and not now and then.
 pub fn answer<F, R>(
-    interp: Interp,
     start: impl FnOnce() -> F,
     finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
 ) -> Result<Outcome>
@@ -55,21 +56,23 @@ where
 {
     let _guard = enter()?;
     let mut future = Box::pin(start());
-    match first_step(future.as_mut()) {
-        Poll::Ready(answer) => Ok(Outcome::Value(finish(
-            interp,
-            answer.map_err(errors::raise)?,
-        )?)),
-        Poll::Pending => {
-            let (wait, completer) =
-                wait::operation(move |interp, answer: client::error::Result<R>| {
-                    finish(interp, answer.map_err(errors::raise)?)
-                });
-            let task = tokio::spawn(async move { completer.complete(future.await) });
-            wait.on_abandon(move || task.abort());
-            Ok(Outcome::Wait(wait))
+    let first = first_step(future.as_mut());
+    if let Poll::Ready(Err(error)) = &first {
+        if error.code.is_local() {
+            return Err(errors::raise(error.clone()));
         }
     }
+    let (wait, completer) = wait::operation(move |interp, answer: client::error::Result<R>| {
+        finish(interp, answer.map_err(errors::raise)?)
+    });
+    match first {
+        Poll::Ready(answer) => completer.complete(answer),
+        Poll::Pending => {
+            let task = tokio::spawn(async move { completer.complete(future.await) });
+            wait.on_abandon(move || task.abort());
+        }
+    }
+    Ok(Outcome::Wait(wait))
 }
 
 /// Polls once without a waker: whoever polls next registers its own.

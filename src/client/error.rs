@@ -88,6 +88,21 @@ pub enum Code {
 }
 
 impl Code {
+    /// Whether this is told by a look at the arguments and at the connection, without asking a server.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Code::InvalidArg
+                | Code::BadTimeout
+                | Code::BadSubject
+                | Code::BadQueueName
+                | Code::MaxPayload
+                | Code::HeadersNotSupported
+                | Code::ConnectionClosed
+                | Code::NoServers
+        )
+    }
+
     /// The words of the error code after `NATS`.
     pub fn words(&self) -> (&'static str, Option<(u64, u64)>) {
         let word = match self {

@@ -105,11 +105,7 @@ where
     R: Send + 'static,
 {
     let client = call.this.shared.client.clone();
-    runtime::answer(
-        call.interp,
-        || start(client),
-        move |_, answer| Ok(finish(answer)),
-    )
+    runtime::answer(|| start(client), move |_, answer| Ok(finish(answer)))
 }
 
 fn text(word: &Obj) -> String {
@@ -194,7 +190,7 @@ where
         }
         Ok(KeyValue::create(interp, &shared, bucket)?.name())
     };
-    runtime::answer(call.interp, || start(client), finish)
+    runtime::answer(|| start(client), finish)
 }
 
 fn bind_kv_bucket(call: &This) -> Result<Outcome> {

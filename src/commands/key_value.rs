@@ -96,7 +96,6 @@ where
 {
     let this = call.this.clone();
     runtime::answer(
-        call.interp,
         || start(&call.this.bucket),
         move |_, answer| Ok(finish(&this, answer)),
     )

@@ -147,11 +147,7 @@ pub fn watch(call: &Call<KeyValue>) -> Result<Outcome> {
         inner.start(watch);
         Ok(object.name())
     };
-    runtime::answer(
-        call.interp,
-        || kv.bucket.watch(&pattern, &options, observer),
-        finish,
-    )
+    runtime::answer(|| kv.bucket.watch(&pattern, &options, observer), finish)
 }
 
 /// Destroys a watcher's object unless the watch has started.

@@ -259,7 +259,7 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
         }
         Ok(object.name())
     };
-    runtime::answer(call.interp, || future, finish)
+    runtime::answer(|| future, finish)
 }
 
 fn deliver_policy(options: &mut Options) -> Result<DeliverPolicy> {

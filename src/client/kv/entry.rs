@@ -23,6 +23,14 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// A marker has no value, whatever was stored with it.
+    fn value(&self, payload: Bytes) -> Bytes {
+        match self {
+            Operation::Delete | Operation::Purge => Bytes::new(),
+            _ => payload,
+        }
+    }
+
     /// The word scripts see, which is that of the header.
     pub fn as_str(&self) -> &str {
         match self {
@@ -88,10 +96,11 @@ impl Entry {
         if !message.subject.starts_with(prefix) {
             return None;
         }
+        let operation = Operation::from_headers(message.headers.as_ref());
         Some(Entry {
             prefix: prefix.len(),
-            operation: Operation::from_headers(message.headers.as_ref()),
-            value: message.payload,
+            value: operation.value(message.payload),
+            operation,
             revision: delivery.stream_seq,
             created: units::ms_from_ns(delivery.timestamp_ns),
             delta: Some(delivery.pending),
@@ -110,10 +119,11 @@ impl Entry {
                 format!("The server sent an unreadable time \"{}\"", message.time),
             )
         })?;
+        let operation = Operation::from_headers(message.headers.as_ref());
         Ok(Entry {
             prefix: prefix.len(),
-            operation: Operation::from_headers(message.headers.as_ref()),
-            value: message.payload,
+            value: operation.value(message.payload),
+            operation,
             revision: message.sequence,
             created: units::ms_from_ns(created),
             delta: None,

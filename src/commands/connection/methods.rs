@@ -96,7 +96,7 @@ fn connect(call: &This) -> Result<Outcome> {
                 core.show_events();
                 Ok(Obj::empty())
             };
-            runtime::answer(call.interp, || connected, finish)
+            runtime::answer(|| connected, finish)
         }
         _ => Outcome::empty(),
     }
@@ -115,7 +115,7 @@ fn disconnect(call: &This) -> Result<Outcome> {
         flushed.await;
         Ok(())
     };
-    runtime::answer(call.interp, || flushed, |_, ()| Ok(Obj::empty()))
+    runtime::answer(|| flushed, |_, ()| Ok(Obj::empty()))
 }
 
 /// The checks of a publish that need no connection, in the documented order: closed, then subjects.
@@ -290,7 +290,7 @@ fn send_request(call: &This, publish: Publish, settings: RequestOptions) -> Resu
         }
         None => {
             let finish = move |_, reply| Ok(core.body(&reply, 0, dictmsg));
-            runtime::answer(call.interp, || reply, finish)
+            runtime::answer(|| reply, finish)
         }
     }
 }
@@ -316,11 +316,7 @@ fn ping(call: &This) -> Result<Outcome> {
         .unwrap_or(Duration::from_secs(10));
     options.end()?;
     let client = &call.this.core.client;
-    runtime::answer(
-        call.interp,
-        || client.ping(timeout),
-        |_, ()| Ok(shape::boolean(true)),
-    )
+    runtime::answer(|| client.ping(timeout), |_, ()| Ok(shape::boolean(true)))
 }
 
 fn inbox(call: &This) -> Result<Outcome> {
