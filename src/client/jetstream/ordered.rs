@@ -5,9 +5,9 @@
 //! consumer's sequence number, and heartbeats carry the last one sent: a gap or a silence means that
 //! something was lost, and the consumer is created anew behind the last message that arrived.
 //!
-//! - [`tracker`]: the rules, without any input or output
-//! - [`flow`]: the way of a message from the subscription through the rules to the observer
-//! - [`supervisor`]: the task that notices silence, creates the consumer again, retries, gives up
+//! - `tracker`: the rules, without any input or output
+//! - `flow`: the way of a message from the subscription through the rules to the observer
+//! - `supervisor`: the task that notices silence, creates the consumer again, retries, gives up
 //!
 //! A message passes from the connection's task to the [`Observer`] in one call: no task, queue or
 //! allocation of its own.
@@ -39,6 +39,9 @@ use super::{JetStream, Json};
 use crate::client::connection::{Connection, Publish};
 use crate::client::error::{Error, Result};
 use supervisor::Shared;
+
+/// Batches above this size do not keep their memory afterwards.
+pub(crate) const KEPT_CAPACITY: usize = 64;
 
 /// Where a consumer begins in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

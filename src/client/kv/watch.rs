@@ -13,11 +13,8 @@ use super::{bucket, names};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::ordered::{
     Change, DeliverPolicy, Delivery, FlowControl, Item, Observer, Opening, OrderedConfig,
-    OrderedConsumer, Resume,
+    OrderedConsumer, Resume, KEPT_CAPACITY,
 };
-
-/// Batches above this size do not keep their memory afterwards.
-const KEPT_CAPACITY: usize = 64;
 
 /// What to watch, and how.
 #[derive(Debug, Clone)]

@@ -7,11 +7,8 @@ use async_nats::Message;
 
 use super::supervisor::Shared;
 use super::tracker::Tracker;
-use super::{Item, Observer, Opening};
+use super::{Item, Observer, Opening, KEPT_CAPACITY};
 use crate::client::connection::{Connection, Deliver};
-
-/// Batches above this size do not keep their memory afterwards.
-const KEPT_CAPACITY: usize = 64;
 
 /// Silence of this length is a pause.
 const PAUSE: Duration = Duration::from_millis(250);

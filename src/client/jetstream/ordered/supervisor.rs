@@ -303,7 +303,11 @@ impl Shared {
         let created = info.text("created").unwrap_or_default();
         // What is known may be older than the stream that was consumed, but no consumer is older
         // than its stream.
-        let same = created == known || units::ns_from_time(created) <= consumer_created;
+        let same = created == known
+            || match (units::ns_from_time(created), consumer_created) {
+                (Some(stream), Some(consumer)) => stream <= consumer,
+                _ => true,
+            };
         Ok((!same).then(|| created.to_owned()))
     }
 
