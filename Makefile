@@ -63,7 +63,7 @@ install: all
 	cp $(PACKAGE)/server.tcl $(PACKAGE)/pkgIndex.tcl "$(INSTALLED)/"
 	cp $(PACKAGE)/$(LIBRARY) "$(INSTALLED)/.$(LIBRARY)" && mv -f "$(INSTALLED)/.$(LIBRARY)" "$(INSTALLED)/$(LIBRARY)"
 	chmod 755 "$(INSTALLED)/$(LIBRARY)"
-	for file in README.md LICENSE CHANGELOG.md doc; do \
+	for file in README.md LICENSE CHANGELOG.md doc examples; do \
 	    if test -e $$file; then cp -R $$file "$(INSTALLED)/"; fi; done
 	@DESTDIR='$(DESTDIR)' TCLSH='$(TCLSH)' tools/link-installed '$(LIBDIR)' 'nats$(VERSION)'
 

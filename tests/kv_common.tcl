@@ -21,7 +21,7 @@ namespace eval ::kvt {
     variable Recorded
     array set Recorded {}
     variable Sentinel 0
-    # Proxies: number -> dict target (port), port, listener, channels.
+    # Proxies: number -> dict target (port), port, listener, channels, said (by the client).
     variable Relays
     variable Relay_count 0
 }
@@ -39,6 +39,11 @@ proc ::kvt::kv_server {args} {
 # Another connection to a server, made for tests: it reconnects quickly.
 proc ::kvt::connection {srv args} {
     t::connect [nats::server url $srv] -reconnect_time_wait 100 -max_reconnect_attempts -1 {*}$args
+}
+
+# Waits until a connection is back after its server was gone.
+proc ::kvt::await_server {c} {
+    t::wait_until {![catch {$c ping}]} 30000
 }
 
 # Ends what a test left: its watchers, buckets and consumers, then the streams, then what was recorded.
@@ -233,7 +238,8 @@ proc ::kvt::traffic {c script} {
 }
 
 proc ::kvt::Spy {tag subject msg reply} {
-    Record $tag $msg
+    # What a mirror gets from its origin is seen as well, with its acknowledgement's subject.
+    if {![string match {$JS.ACK.*} $reply]} { Record $tag $msg }
 }
 
 # The subjects of `traffic`.
@@ -375,7 +381,7 @@ proc ::kvt::free_port {} {
 proc ::kvt::relay_start {srv} {
     variable Relays
     set relay [incr ::kvt::Relay_count]
-    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {}]
+    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {} said {}]
     relay_mend $relay
     return $relay
 }
@@ -413,15 +419,28 @@ proc ::kvt::Relay_accept {relay client args} {
     variable Relays
     set server [socket 127.0.0.1 [dict get $Relays($relay) target]]
     dict lappend Relays($relay) channels $client $server
-    foreach {from to} [list $client $server $server $client] {
+    foreach {from to by_client} [list $client $server 1 $server $client 0] {
         fconfigure $from -translation binary -buffering none -blocking 0
-        fileevent $from readable [list ::kvt::Relay_pass $from $to]
+        fileevent $from readable [list ::kvt::Relay_pass $relay $from $to $by_client]
     }
 }
 
-proc ::kvt::Relay_pass {from to} {
+proc ::kvt::Relay_pass {relay from to by_client} {
+    variable Relays
     if {[catch {read $from} data] || ($data eq {} && [eof $from]) || [catch {puts -nonewline $to $data}]} {
         catch {close $from}
         catch {close $to}
+    } elseif {$by_client} {
+        dict append Relays($relay) said $data
     }
+}
+
+# Sends the client of the only connection a message that the server never sent, on a subject it has subscribed to.
+proc ::kvt::relay_inject {relay subject reply data} {
+    variable Relays
+    if {![regexp "SUB [string map {. \\.} $subject] (\\S+)\r" [dict get $Relays($relay) said] -> id]} {
+        error "no subscription to $subject"
+    }
+    set client [lindex [dict get $Relays($relay) channels] end-1]
+    puts -nonewline $client "MSG $subject $id $reply [string length $data]\r\n$data\r\n"
 }

@@ -6,6 +6,7 @@
 //! something was lost, and the consumer is created anew behind the last message that arrived.
 //!
 //! - `tracker`: the rules, without any input or output
+//! - `creation`: what is asked of the server
 //! - `flow`: the way of a message from the subscription through the rules to the observer
 //! - `supervisor`: the task that notices silence, creates the consumer again, retries, gives up
 //!
@@ -22,6 +23,7 @@
 //!
 //! [ADR-17]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-17.md
 
+mod creation;
 mod flow;
 mod supervisor;
 mod tracker;
@@ -275,6 +277,16 @@ impl OrderedConsumer {
     /// How long to wait after a failed reset, 10 s unless set. Read when a wait begins.
     pub fn set_retry_interval(&self, interval: Duration) {
         self.shared.face().retry_interval = interval;
+    }
+
+    /// As [`OrderedConsumer::stop`], and the server removes the consumer at once: for consumers so
+    /// short-lived that many could add up in those 2 s. Nothing is waited for.
+    pub(crate) fn remove(&self) {
+        let name = self.name();
+        self.stop();
+        if !name.is_empty() {
+            self.shared.delete(&name);
+        }
     }
 
     /// Ends the consumption. The server removes the consumer after 2 s without interest. A

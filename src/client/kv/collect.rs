@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::entry::Entry;
 use super::store::Bucket;
-use super::watch::{WatchItem, WatchObserver, WatchOptions};
+use super::watch::{Watch, WatchItem, WatchObserver, WatchOptions};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::ordered::Change;
 
@@ -86,8 +86,8 @@ impl Bucket {
         let watch = self.watch(pattern, &options, Box::new(collector));
         let bucket = self.clone();
         async move {
-            let watch = watch.await?;
-            watch.start();
+            let listing = Listing(watch.await?);
+            listing.0.start();
             let outcome = if limit.is_zero() {
                 gathered.await
             } else {
@@ -99,6 +99,16 @@ impl Bucket {
             // The collector always answers before it goes.
             outcome.unwrap_or_else(|_| Err(connection_closed()))
         }
+    }
+}
+
+/// A watch whose consumer goes with it. Left to its inactivity, a fast loop of listings would meet
+/// the server's limit of consumers per stream (400/10026).
+struct Listing(Watch);
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.0.consumer().remove();
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::creation::consumer_config;
 use super::flow::{Flow, Inbox};
-use super::{Change, DeliverPolicy, Observer, Opening, OrderedConfig, Resume};
-use crate::client::connection::{Connection, Status};
+use super::{Change, Observer, Opening, OrderedConfig, Resume};
+use crate::client::connection::{Connection, Publish, Status};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::{units, JetStream, Json, JsonExt};
 
@@ -17,12 +18,6 @@ const MISSED_HEARTBEATS: u32 = 3;
 
 /// Long enough for the consumers of many clients not to come back all at once, again and again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Nothing is acknowledged, so nothing may ever time out: 22 h, as other clients do.
-const ACK_WAIT: Duration = Duration::from_secs(22 * 3600);
-
-/// How long the server keeps a consumer that nobody listens to; short reconnections survive.
-const INACTIVE_THRESHOLD: Duration = Duration::from_secs(2);
 
 /// Why a consumer has to be created again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +126,13 @@ impl Shared {
         let subscription = face.subscription.take();
         drop(face);
         drop(subscription);
+    }
+
+    /// Asks the server to delete a consumer. Should that get lost, its inactivity ends it.
+    pub(super) fn delete(&self, name: &str) {
+        let call = format!("CONSUMER.DELETE.{}.{name}", self.config.stream);
+        let request = Publish::new(self.js.subject(&call), "");
+        let _ = self.js.connection.publish(request);
     }
 
     /// Runs until the consumer cannot go on. The owner aborts it to stop the consumer.
@@ -406,43 +408,6 @@ fn connection_closed() -> Error {
     Error::new(Code::ConnectionClosed, "stopped")
 }
 
-/// The consumer's configuration, all but its inbox.
-fn consumer_config(wanted: &OrderedConfig, opening: Opening, next: u64) -> Json {
-    let policy = match (opening, wanted.deliver_policy) {
-        (Opening::First | Opening::Replayed, policy) => policy,
-        (Opening::Resumed, _) => DeliverPolicy::ByStartSequence,
-        (Opening::Recreated, DeliverPolicy::LastPerSubject) => DeliverPolicy::LastPerSubject,
-        // Everything in a stream that was made meanwhile is new.
-        (Opening::Recreated, _) => DeliverPolicy::All,
-    };
-    let optional = [
-        ("description", wanted.description.clone().map(Value::from)),
-        ("deliver_policy", Some(policy.as_str().into())),
-        (
-            "opt_start_seq",
-            (opening == Opening::Resumed).then(|| next.into()),
-        ),
-        (
-            "filter_subject",
-            wanted.filter_subject.clone().map(Value::from),
-        ),
-        ("headers_only", wanted.headers_only.map(Value::from)),
-        ("ack_policy", Some("none".into())),
-        ("max_deliver", Some(1.into())),
-        ("ack_wait", Some(units::ns(ACK_WAIT))),
-        ("replay_policy", Some("instant".into())),
-        ("flow_control", Some(true.into())),
-        ("idle_heartbeat", Some(units::ns(wanted.idle_heartbeat))),
-        ("inactive_threshold", Some(units::ns(INACTIVE_THRESHOLD))),
-        ("num_replicas", Some(1.into())),
-        ("mem_storage", Some(true.into())),
-    ];
-    optional
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect()
-}
-
 /// A subscription that ends when it is dropped, wherever a creation fails or is abandoned.
 struct Subscription {
     connection: Connection,
@@ -462,56 +427,5 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         // It may have ended with the connection already.
         let _ = self.connection.unsubscribe(self.id, 0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(policy: DeliverPolicy, opening: Opening) -> String {
-        let mut wanted = OrderedConfig::new("S");
-        wanted.deliver_policy = policy;
-        let config = consumer_config(&wanted, opening, 8);
-        let start = config.get("opt_start_seq").map(Value::to_string);
-        format!(
-            "{} {}",
-            config.text("deliver_policy").unwrap(),
-            start.unwrap_or_default()
-        )
-    }
-
-    #[test]
-    fn where_a_consumer_begins() {
-        use DeliverPolicy::{All, LastPerSubject, New};
-        use Opening::{First, Recreated, Replayed, Resumed};
-        assert_eq!(config(New, First), "new ");
-        assert_eq!(config(New, Resumed), "by_start_sequence 8");
-        assert_eq!(config(New, Recreated), "all ");
-        assert_eq!(config(All, Resumed), "by_start_sequence 8");
-        assert_eq!(config(LastPerSubject, First), "last_per_subject ");
-        assert_eq!(config(LastPerSubject, Replayed), "last_per_subject ");
-        assert_eq!(config(LastPerSubject, Recreated), "last_per_subject ");
-        assert_eq!(config(LastPerSubject, Resumed), "by_start_sequence 8");
-    }
-
-    #[test]
-    fn the_whole_configuration() {
-        let wanted = OrderedConfig {
-            filter_subject: Some("a.>".into()),
-            description: Some("KV watcher".into()),
-            headers_only: Some(false),
-            ..OrderedConfig::new("S")
-        };
-        assert_eq!(
-            Value::Object(consumer_config(&wanted, Opening::First, 1)).to_string(),
-            concat!(
-                r#"{"description":"KV watcher","deliver_policy":"all","filter_subject":"a.>","#,
-                r#""headers_only":false,"ack_policy":"none","max_deliver":1,"#,
-                r#""ack_wait":79200000000000,"replay_policy":"instant","flow_control":true,"#,
-                r#""idle_heartbeat":5000000000,"inactive_threshold":2000000000,"#,
-                r#""num_replicas":1,"mem_storage":true}"#
-            )
-        );
     }
 }
