@@ -391,10 +391,10 @@ proc ::kvt::relay_port {relay} {
     dict get $Relays($relay) port
 }
 
-# Takes connections (again), on the same port.
+# Takes connections (again), on the same port. In the meantime an outgoing connection of somebody may have got it, for a while.
 proc ::kvt::relay_mend {relay} {
     variable Relays
-    set listener [socket -server [list ::kvt::Relay_accept $relay] -myaddr 127.0.0.1 [relay_port $relay]]
+    t::wait_until {![catch {socket -server [list ::kvt::Relay_accept $relay] -myaddr 127.0.0.1 [relay_port $relay]} listener]}
     dict set Relays($relay) listener $listener
     dict set Relays($relay) port [lindex [fconfigure $listener -sockname] 2]
     return

@@ -1,6 +1,6 @@
 //! NATS as this package understands it: connections, JetStream, key-value buckets.
 //!
-//! Nothing here knows Tcl; `src/commands` calls in, runtime threads of [`crate::runtime`] run it.
+//! Nothing here knows Tcl; `src/commands` calls in, the threads of the tokio runtime run it.
 
 pub mod connection;
 pub mod error;

@@ -11,7 +11,7 @@ use super::watched_array::WatchedArray;
 use crate::client::jetstream::ordered::Change;
 use crate::client::kv::{Entry, Operation, Watch, WatchItem, WatchObserver, WatchOptions};
 use crate::runtime;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use tcl::class::Construct;
@@ -32,6 +32,9 @@ struct Inner {
     callback: Option<Vec<Obj>>,
     array: RefCell<Option<WatchedArray>>,
     mail: Receiver<Mail>,
+    /// An element of the array is being written. A trace on it may enter the event loop; the next
+    /// entry must wait, or its callback would come before that of this entry.
+    writing: Cell<bool>,
     watch: RefCell<Option<Rc<Watch>>>,
     ticket: RefCell<Option<Ticket>>,
 }
@@ -193,6 +196,7 @@ impl Inner {
                 callback: wanted.callback,
                 array: RefCell::new(array),
                 mail,
+                writing: Cell::new(false),
                 watch: RefCell::default(),
                 ticket: RefCell::default(),
             });
@@ -226,6 +230,9 @@ impl Inner {
 
 impl Target for Inner {
     fn step(self: Rc<Self>) -> bool {
+        if self.writing.get() {
+            return false;
+        }
         let Some(mail) = self.mail.pop() else {
             return false;
         };
@@ -233,7 +240,7 @@ impl Target for Inner {
             return false;
         };
         match mail {
-            Mail::Item(WatchItem::Entry(entry)) => self.hand_over(interp, &entry),
+            Mail::Item(WatchItem::Entry(entry)) => self.hand_over(*interp, &entry),
             Mail::Item(WatchItem::EndOfData) => {
                 if let Some(callback) = &self.callback {
                     interp.callback(callback, [Obj::empty()]);
@@ -253,10 +260,12 @@ impl Inner {
         let value = payload::decode(&entry.value, self.core.config.utf8_convert.get());
         let array = self.array.borrow().clone();
         if let Some(array) = array {
+            self.writing.set(true);
             let written = match entry.operation {
                 Operation::Put => array.set(interp, &key, &value),
                 _ => array.unset(interp, &key),
             };
+            self.writing.set(false);
             if let Err(error) = written {
                 interp.background_error(error);
             }

@@ -119,7 +119,7 @@ impl View {
         let Some(interp) = self.object.interp() else {
             return;
         };
-        self.read_retry_interval(interp);
+        self.read_retry_interval(*interp);
         let Change::Error(error) = change else {
             return;
         };

@@ -245,6 +245,14 @@ impl Thread {
         }
     }
 
+    /// Makes sure that a target is ready which a nested event loop has found finished for the moment.
+    fn goes_on(&self, id: u64) {
+        let mut ready = self.ready.borrow_mut();
+        if ready.back() != Some(&id) && !ready.contains(&id) {
+            ready.push_back(id);
+        }
+    }
+
     fn step(&self, id: u64, place: &Place) -> bool {
         struct Ended<'a>(&'a Thread, u64, &'a Steps);
         // A panic ends a step, too.
@@ -269,13 +277,18 @@ impl Thread {
             let Some((id, place)) = self.next() else {
                 return;
             };
+            let mut more = true;
             for _ in 0..SLICE {
                 steps += 1;
-                // A notification that comes while the last item is taken posts the id again.
-                if !self.step(id, &place) {
-                    self.finished(id);
+                more = self.step(id, &place);
+                if !more {
                     break;
                 }
+            }
+            // A notification that comes while the last item is taken posts the id again.
+            match more {
+                true => self.goes_on(id),
+                false => self.finished(id),
             }
         }
         self.rest.set(self.has_work());

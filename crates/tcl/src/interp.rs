@@ -9,6 +9,7 @@ use crate::value::Obj;
 use core::ffi::{c_int, CStr};
 use core::ptr::{self, NonNull};
 use std::ffi::CString;
+use std::ops::Deref;
 
 /// An interpreter of this thread.
 ///
@@ -29,9 +30,11 @@ pub enum Scope {
 /// Keeps the interpreter's memory while script runs that may delete it.
 pub struct Preserved(Interp);
 
-impl Preserved {
-    pub fn interp(&self) -> Interp {
-        self.0
+impl Deref for Preserved {
+    type Target = Interp;
+
+    fn deref(&self) -> &Interp {
+        &self.0
     }
 }
 

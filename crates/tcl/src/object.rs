@@ -2,7 +2,7 @@
 
 use crate::class::{self, Class};
 use crate::error::{Error, Result};
-use crate::interp::Interp;
+use crate::interp::{Interp, Preserved};
 use crate::stubs;
 use crate::value::Obj;
 use std::cell::Cell;
@@ -64,9 +64,10 @@ impl Object {
         !self.0.raw.get().is_null()
     }
 
-    /// The interpreter, while the object lives.
-    pub fn interp(&self) -> Option<Interp> {
-        self.is_alive().then_some(self.0.interp)
+    /// The interpreter, while the object lives. It is preserved, because script that runs meanwhile, a
+    /// callback or a trace, may delete it.
+    pub fn interp(&self) -> Option<Preserved> {
+        self.is_alive().then(|| self.0.interp.preserve())
     }
 
     /// The object's command, under its present name; empty if the object is gone.

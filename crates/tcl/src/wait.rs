@@ -128,7 +128,7 @@ impl Target for Op {
         match self.waiter.replace(Waiter::Loop) {
             Waiter::Loop => {}
             Waiter::Coroutine(interp, command) => resume(interp, command),
-            Waiter::Gone(preserved, name) => preserved.interp().background_error(Error::new(
+            Waiter::Gone(preserved, name) => preserved.background_error(Error::new(
                 format!("Invalid coroutine {}", name.text()),
                 &["NATS", "ErrInvalidCoroutine"],
             )),

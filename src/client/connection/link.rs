@@ -41,12 +41,18 @@ pub(super) struct Link {
     statistics: Arc<Statistics>,
     pinger: Option<Subscriber>,
     address: String,
+    echo: bool,
 }
 
 impl Link {
     /// `host:port` of the server.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether the server sends back what it gets from here.
+    pub(super) fn echo(&self) -> bool {
+        self.echo
     }
 
     /// Whether messages handed over now have a chance to arrive.
@@ -164,6 +170,7 @@ pub(super) async fn establish(
         client,
         pinger: None,
         address,
+        echo: settings.echo,
     };
     Ok((link, events, info))
 }

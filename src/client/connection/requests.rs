@@ -6,8 +6,8 @@
 //!
 //! async-nats does not tell when a PONG arrives. A ping is therefore an empty message this
 //! connection sends to itself: as the server handles one thing after the other, everything before
-//! it is done when it comes back. With `-echo false` nothing comes back; but the message asks for
-//! replies to the same inbox, so the server says that there are no responders, which is as good.
+//! it is done when it comes back. With `-echo false` nothing would come back; then the message goes
+//! where nobody listens and asks for a reply, so the server says that there are no responders.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,7 +20,8 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use super::events::{Level, Status};
+use super::events::Level;
+use super::link::Link;
 use super::state::State;
 use super::subscriptions::Deliver;
 use super::{deadline, Inner, Publish};
@@ -28,6 +29,9 @@ use crate::client::error::{Code, Error, Result};
 
 const INBOX_PREFIX: &str = "_INBOX.";
 const INBOX_LENGTH: usize = 22;
+
+/// Makes a subject nobody listens on from an inbox.
+const NOBODY: &str = ".nobody";
 
 /// A new inbox subject.
 pub(super) fn new_inbox() -> String {
@@ -120,20 +124,32 @@ impl Requests {
         self.waiters.remove(&key)
     }
 
-    /// Forgets everybody, and the subscription.
+    /// Forgets everybody, and the subscription. The next one has another subject, as this one may
+    /// still exist at the server when the next connection asks whether there are responders.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> {
-        self.subscribed = false;
-        std::mem::take(&mut self.waiters).into_values()
+        std::mem::take(self).waiters.into_values()
     }
 
     /// The pings to be sent again on a new link.
-    pub(super) fn pings(&self) -> Vec<Publish> {
+    pub(super) fn pings(&self, echo: bool) -> Vec<Publish> {
         let is_ping = |waiter: &Waiter| matches!(waiter, Waiter::Ping(_));
         self.waiters
             .iter()
             .filter(|(_, waiter)| is_ping(waiter))
-            .map(|(key, _)| ping_message(self.inbox(*key)))
+            .map(|(key, _)| self.ping(*key, echo))
             .collect()
+    }
+
+    fn ping(&self, key: u64, echo: bool) -> Publish {
+        let inbox = self.inbox(key);
+        if echo {
+            return Publish::new(inbox, Bytes::new());
+        }
+        // The subscription matches one token only, so not even an earlier link of this connection
+        // that the server has not missed yet gets this.
+        let mut message = Publish::new(format!("{inbox}{NOBODY}"), Bytes::new());
+        message.reply = Some(inbox);
+        message
     }
 
     fn inbox(&self, key: u64) -> Subject {
@@ -147,10 +163,10 @@ impl Requests {
     /// A server that does not let this connection publish to its inbox has still been reached.
     /// If an `-ERR` was of that sort, returns who waits for it; nobody else needs to know.
     pub(super) fn denied_ping(&mut self, text: &str) -> Option<oneshot::Sender<Result<()>>> {
-        let inbox = text
+        let subject = text
             .split('"')
             .find(|part| part.starts_with(&self.prefix))?;
-        let key = self.key(inbox)?;
+        let key = self.key(subject.strip_suffix(NOBODY).unwrap_or(subject))?;
         match self.waiters.remove(&key)? {
             Waiter::Ping(sender) => Some(sender),
             request => {
@@ -158,15 +174,6 @@ impl Requests {
                 None
             }
         }
-    }
-}
-
-fn ping_message(inbox: Subject) -> Publish {
-    Publish {
-        subject: inbox.clone(),
-        reply: Some(inbox),
-        payload: Bytes::new(),
-        headers: None,
     }
 }
 
@@ -226,14 +233,14 @@ impl State {
     }
 
     fn ping(&mut self) -> Result<(u64, oneshot::Receiver<Result<()>>)> {
-        if self.status() != Status::Connected {
+        let Some(echo) = self.link.as_ref().map(Link::echo) else {
             return Err(super::state::not_connected());
-        }
+        };
         self.outbox.log(Level::Debug, "sending PING");
         self.subscribe_inboxes();
         let (sender, receiver) = oneshot::channel();
         let key = self.requests.add(Waiter::Ping(sender));
-        self.send(ping_message(self.requests.inbox(key)))?;
+        self.send(self.requests.ping(key, echo))?;
         Ok((key, receiver))
     }
 }
@@ -357,9 +364,14 @@ mod tests {
         assert!(requests
             .denied_ping(&text(&format!("{}*", requests.prefix)))
             .is_none());
-        assert_eq!(requests.pings().len(), 1);
-        assert!(requests.denied_ping(&text(&requests.inbox(ping))).is_some());
-        assert_eq!(requests.pings().len(), 0);
+        assert_eq!(requests.pings(true).len(), 1);
+        let subject = requests.ping(ping, true).subject;
+        assert!(requests.denied_ping(&text(&subject)).is_some());
+        let (sender, _ping) = oneshot::channel();
+        let ping = requests.add(Waiter::Ping(sender));
+        let subject = requests.ping(ping, false).subject;
+        assert!(requests.denied_ping(&text(&subject)).is_some());
+        assert_eq!(requests.pings(true).len(), 0);
         assert_eq!(requests.waiters.len(), 1);
     }
 }

@@ -210,7 +210,7 @@ impl State {
                 self.outbox.error(error);
             }
         }
-        for ping in self.requests.pings() {
+        for ping in self.requests.pings(link.echo()) {
             // Empty messages are never too long.
             let _ = link.publish(ping.into());
         }

@@ -1,6 +1,6 @@
 //! The options of `configure`, `cget` and `reset`.
 
-use crate::client::connection::{Connection as Client, Settings};
+use crate::client::connection::{Connection as Client, Settings, Status};
 use crate::client::error::Error;
 use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::options::{bad_value, plain_name, pos_int, Options};
@@ -148,10 +148,10 @@ impl Config {
     }
 
     /// One option, with or without its dash; `status` counts as one.
-    pub fn cget(&self, client: &Client, word: &Obj) -> Result<Obj> {
+    pub fn cget(&self, status: Status, word: &Obj) -> Result<Obj> {
         let name = plain_name(word);
         if name == "status" {
-            return Ok(Obj::from(client.status().as_str()));
+            return Ok(Obj::from(status.as_str()));
         }
         match find(&name) {
             Some(row) => Ok(Obj::from(&*self.value(row.name))),

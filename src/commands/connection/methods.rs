@@ -58,14 +58,14 @@ pub const TABLE: &[Method<Connection>] = &[
 
 fn cget(call: &This) -> Result<Outcome> {
     let core = &call.this.core;
-    Outcome::value(core.config.cget(&core.client, &call.args[0])?)
+    Outcome::value(core.config.cget(core.status.get(), &call.args[0])?)
 }
 
 fn configure(call: &This) -> Result<Outcome> {
     let core = &call.this.core;
     match call.args {
         [] => Outcome::value(core.config.all()),
-        [option] => Outcome::value(core.config.cget(&core.client, option)?),
+        [option] => Outcome::value(core.config.cget(core.status.get(), option)?),
         words => {
             core.config.configure(&core.client, words)?;
             Outcome::empty()

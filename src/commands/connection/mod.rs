@@ -12,14 +12,14 @@ mod methods;
 
 pub use config::Config;
 
-use crate::client::connection::{Connection as Client, Event, Level, Sink};
+use crate::client::connection::{Connection as Client, Event, Level, Sink, Status};
 use crate::commands::children::Children;
 use crate::commands::options::Options;
 use crate::commands::shape;
 use crate::runtime;
 use inbox::Inbox;
 use log::Log;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Core {
     log: Log,
     inbox: Inbox,
     events: Receiver<Event>,
+    /// The status that the script sees, which lags behind the client's until the event loop runs.
+    status: Cell<Status>,
     /// Names of the elements of the array `serverInfo`.
     info_fields: RefCell<HashSet<&'static str>>,
     children: Children,
@@ -84,6 +86,7 @@ impl Class for Connection {
                 object: call.object.clone(),
                 log,
                 events,
+                status: Cell::new(Status::Closed),
                 info_fields: RefCell::default(),
                 children: Children::default(),
                 ticket: RefCell::default(),
@@ -137,7 +140,10 @@ impl Core {
     /// Makes an event visible: a write to a public variable, or a log line.
     fn show(&self, event: Event) {
         let shown = match event {
-            Event::Status(status) => self.set("status", &event::word(status.as_str())),
+            Event::Status(status) => {
+                self.status.set(status);
+                self.set("status", &event::word(status.as_str()))
+            }
             Event::LastError(error) => self.set("last_error", &shape::last_error(error.as_ref())),
             Event::ServerInfo(info) => self.show_server_info(shape::server_info(&info)),
             Event::Log(level, text) => {
@@ -186,7 +192,7 @@ impl Core {
 
     pub fn log(&self, level: Level, text: &str) {
         if let Some(interp) = self.object.interp() {
-            self.log.write(interp, level, text);
+            self.log.write(*interp, level, text);
         }
     }
 
