@@ -423,13 +423,13 @@ pub struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Says whom to notify; what was sent before notifies now.
     pub fn attach(&self, notifier: Notifier) {
-        let waiting = !lock(&self.shared.items).is_empty();
-        if waiting {
-            notifier.notify();
-        }
         // A second target would never hear of anything.
         debug_assert!(self.shared.notifier.get().is_none());
-        let _ = self.shared.notifier.set(notifier);
+        // Set before looking: what is sent after the look finds the notifier.
+        let notifier = self.shared.notifier.get_or_init(|| notifier);
+        if !lock(&self.shared.items).is_empty() {
+            notifier.notify();
+        }
     }
 
     pub fn pop(&self) -> Option<T> {
