@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::bucket::stream_name;
 use super::entry::Entry;
 use super::store::Bucket;
 use super::watch::{Watch, WatchItem, WatchObserver, WatchOptions};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::ordered::Change;
+use crate::client::jetstream::JsonExt;
 
 impl Bucket {
     /// All keys, in the order in which their latest values were stored.
@@ -18,23 +20,45 @@ impl Bucket {
     /// # Errors
     /// `KeyNotFound` if there is none; `BucketNotFoundBare`; `Timeout`; `ConnectionClosed`.
     pub fn keys(&self) -> impl Future<Output = Result<Vec<String>>> + Send + 'static {
-        let options = WatchOptions {
-            meta_only: true,
-            ..WatchOptions::default()
-        };
-        let found = self.collect::<Keys>(">", options, "keys");
+        let first = self.list();
         let bucket = self.clone();
         async move {
-            let Keys(keys) = found.await?;
+            let mut listing = first.await?;
+            if !listing.is_complete() {
+                listing = bucket.list().await?;
+            }
+            let keys = listing.keys.in_order();
             if keys.is_empty() {
                 return Err(Error::new(
                     Code::KeyNotFound,
                     format!("There are no keys in bucket {}", bucket.name()),
                 ));
             }
-            let mut keys: Vec<_> = keys.into_iter().collect();
-            keys.sort_unstable_by_key(|(_, revision)| *revision);
-            Ok(keys.into_iter().map(|(key, _)| key).collect())
+            Ok(keys)
+        }
+    }
+
+    /// Gathers the keys, and beside it how many subjects there are. A server that counts what is
+    /// left for a consumer in the moment when an update replaces an entry counts one too few, and
+    /// the listing of a busy bucket may end before that key has come; the number of subjects is
+    /// right all the time.
+    fn list(&self) -> impl Future<Output = Result<Listed>> + Send + 'static {
+        let options = WatchOptions {
+            meta_only: true,
+            ..WatchOptions::default()
+        };
+        let info = self.js().stream_info(&stream_name(self.name()));
+        let found = self.collect::<Keys>(">", options, "keys");
+        async move {
+            let (info, keys) = tokio::join!(info, found);
+            let subjects = info.ok().and_then(|info| {
+                let state = info.object("state")?;
+                state.number("num_subjects")
+            });
+            Ok(Listed {
+                keys: keys?,
+                subjects,
+            })
         }
     }
 
@@ -126,17 +150,40 @@ trait Gather: Default + Send + 'static {
     fn add(&mut self, entry: Entry);
 }
 
-/// The keys that have a value, with the revision of it.
+/// A listing of keys.
+struct Listed {
+    keys: Keys,
+    /// Subjects in the stream when it began, if that is known.
+    subjects: Option<u64>,
+}
+
+impl Listed {
+    fn is_complete(&self) -> bool {
+        self.subjects
+            .is_none_or(|subjects| self.keys.0.len() as u64 >= subjects)
+    }
+}
+
+/// The keys seen, with the revision of their values; `None` for a key that has been deleted.
 #[derive(Default)]
-struct Keys(HashMap<String, u64>);
+struct Keys(HashMap<String, Option<u64>>);
+
+impl Keys {
+    /// Those that have a value, in the order in which it was stored.
+    fn in_order(self) -> Vec<String> {
+        let keys = self.0.into_iter();
+        let mut keys: Vec<_> = keys
+            .filter_map(|(key, revision)| Some((revision?, key)))
+            .collect();
+        keys.sort_unstable_by_key(|(revision, _)| *revision);
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+}
 
 impl Gather for Keys {
     fn add(&mut self, entry: Entry) {
-        if entry.is_put() {
-            self.0.insert(entry.key().to_owned(), entry.revision);
-        } else {
-            self.0.remove(entry.key());
-        }
+        let revision = entry.is_put().then_some(entry.revision);
+        self.0.insert(entry.key().to_owned(), revision);
     }
 }
 
