@@ -49,21 +49,27 @@ namespace eval probe {
         memory
     }
 
+    # In buckets of 500, as a server has a limit for the consumers of a stream.
     proc watchers {count} {
-        variable Kv
+        variable Js
+        variable Failed {}
+        set buckets {}
+        for {set i 0} {$i < $count} {incr i 500} {
+            lappend buckets [$Js create_kv_bucket bench_watched$i -storage memory]
+        }
         wait 100
         set before [memory]
         set start [clock microseconds]
-        # A thousand at a time, each on a key of its own.
-        for {set i 0} {$i < $count} {incr i 1000} {
-            variable Left 1000
-            for {set j 0} {$j < 1000} {incr j} {
-                coroutine w[expr {$i + $j}] apply {{key} {
-                    $::probe::Kv watch $key -callback list -updates_only true
+        foreach kv $buckets {
+            variable Left 500
+            for {set i 0} {$i < 500} {incr i} {
+                coroutine Watcher$i apply {{kv key} {
+                    if {[catch {$kv watch $key -callback list -updates_only true} message]} { set ::probe::Failed $message }
                     incr ::probe::Left -1
-                }} [bench::key [expr {$i + $j}]]
+                }} $kv [bench::key $i]
             }
             while {$Left > 0} { vwait ::probe::Left }
+            if {$Failed ne {}} { error $Failed }
         }
         set seconds [expr {([clock microseconds] - $start) / 1e6}]
         wait 500

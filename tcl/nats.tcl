@@ -43,7 +43,10 @@ proc ::nats::msec_to_isotime {msec {tz :UTC}} {
 # An ISO 8601 time as milliseconds since the epoch, rounded to the nearest. Zone Z, +hh:mm, +hhmm or
 # none, which means UTC.
 proc ::nats::isotime_to_msec {iso} {
-    set pattern {^(\d{4,}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?$}
+    # Tcl 8.6 would read a 13th month as January.
+    set date {\d{4,}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])}
+    set time {(?:[01]\d|2[0-4]):[0-5]\d:[0-6]\d}
+    set pattern "^($date\[T ]$time)(?:\\.(\\d+))?(Z|\[+-]\\d\\d:?\\d\\d)?\$"
     if {![regexp $pattern $iso -> time fraction zone]} {
         throw {NATS ErrInvalidArg} "Invalid time $iso"
     }
@@ -56,6 +59,18 @@ proc ::nats::isotime_to_msec {iso} {
     }
     scan [string range ${fraction}0000 0 3] %d tenths
     return [expr {$seconds * 1000 + ($tenths + 5) / 10}]
+}
+
+# Inside a method: a command prefix that calls the object's own method, exported or not, with these arguments and those
+# appended later. It does nothing once the object is gone.
+proc ::nats::mymethod {method args} {
+    return [list ::nats::_call_my [uplevel 1 {namespace which my}] $method {*}$args]
+}
+
+proc ::nats::_call_my {my method args} {
+    if {[namespace which $my] ne {}} {
+        tailcall $my $method {*}$args
+    }
 }
 
 # Does nothing: the verification callback that TLS options of scripts may name.

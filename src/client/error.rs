@@ -57,6 +57,8 @@ pub enum Code {
     Protocol,
     /// A header block that cannot be understood.
     BadHeaderMsg,
+    /// Messages come faster than a script works them off; some are dropped.
+    SlowConsumer,
     /// JetStream is off on this server.
     JetStreamNotEnabled,
     /// JetStream is off for this account (503/10039).
@@ -99,7 +101,6 @@ impl Code {
                 | Code::MaxPayload
                 | Code::HeadersNotSupported
                 | Code::ConnectionClosed
-                | Code::NoServers
         )
     }
 
@@ -132,6 +133,7 @@ impl Code {
             Code::Server => "ErrServer",
             Code::Protocol => "ErrProtocol",
             Code::BadHeaderMsg => "ErrBadHeaderMsg",
+            Code::SlowConsumer => "ErrSlowConsumer",
             Code::JetStreamNotEnabled => "ErrJetStreamNotEnabled",
             Code::JetStreamNotEnabledForAccount => "ErrJetStreamNotEnabledForAccount",
             Code::WrongLastSequence => "ErrWrongLastSequence",

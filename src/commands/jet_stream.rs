@@ -34,34 +34,23 @@ type This<'a> = Call<'a, JetStream>;
 
 const MANY: usize = usize::MAX;
 
-macro_rules! method {
-    ($function:path, $name:literal, $usage:literal, $args:expr) => {
-        Method {
-            name: $name,
-            usage: $usage,
-            args: $args,
-            call: $function,
-        }
-    };
-}
-
 #[rustfmt::skip]
 const TABLE: &[Method<JetStream>] = &[
-    method!(api_prefix, "api_prefix", "", 0..=0),
-    method!(timeout, "timeout", "", 0..=0),
-    method!(publish, "publish", "subject message ?-option value ...?", 2..=MANY),
-    method!(stream_info, "stream_info", "stream", 1..=1),
-    method!(stream_names, "stream_names", "?-subject subject?", 0..=MANY),
-    method!(add_stream, "add_stream", "stream ?-option value ...?", 1..=MANY),
-    method!(delete_stream, "delete_stream", "stream", 1..=1),
-    method!(ordered_consumer::ordered_consumer, "ordered_consumer", "stream ?-option value ...?", 1..=MANY),
-    method!(bind_kv_bucket, "bind_kv_bucket", "bucket", 1..=1),
-    method!(create_kv_bucket, "create_kv_bucket", "bucket ?-option value ...?", 1..=MANY),
-    method!(create_kv_aggregate, "create_kv_aggregate", "bucket writable origins ?-option value ...?", 3..=MANY),
-    method!(create_kv_mirror, "create_kv_mirror", "name origin ?-option value ...?", 2..=MANY),
-    method!(delete_kv_bucket, "delete_kv_bucket", "bucket", 1..=1),
-    method!(kv_buckets, "kv_buckets", "", 0..=0),
-    method!(empty_kv_bucket, "empty_kv_bucket", "bucket", 1..=1),
+    Method::new("api_prefix", "", 0..=0, api_prefix),
+    Method::new("timeout", "", 0..=0, timeout),
+    Method::new("publish", "subject message ?-option value ...?", 2..=MANY, publish),
+    Method::new("stream_info", "stream", 1..=1, stream_info),
+    Method::new("stream_names", "?-subject subject?", 0..=MANY, stream_names),
+    Method::new("add_stream", "stream ?-option value ...?", 1..=MANY, add_stream),
+    Method::new("delete_stream", "stream", 1..=1, delete_stream),
+    Method::new("ordered_consumer", "stream ?-option value ...?", 1..=MANY, ordered_consumer::ordered_consumer),
+    Method::new("bind_kv_bucket", "bucket", 1..=1, bind_kv_bucket),
+    Method::new("create_kv_bucket", "bucket ?-option value ...?", 1..=MANY, create_kv_bucket),
+    Method::new("create_kv_aggregate", "bucket writable origins ?-option value ...?", 3..=MANY, create_kv_aggregate),
+    Method::new("create_kv_mirror", "name origin ?-option value ...?", 2..=MANY, create_kv_mirror),
+    Method::new("delete_kv_bucket", "bucket", 1..=1, delete_kv_bucket),
+    Method::new("kv_buckets", "", 0..=0, kv_buckets),
+    Method::new("empty_kv_bucket", "bucket", 1..=1, empty_kv_bucket),
 ];
 
 impl Class for JetStream {

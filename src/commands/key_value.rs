@@ -44,37 +44,26 @@ impl KeyValue {
 
 const MANY: usize = usize::MAX;
 
-macro_rules! method {
-    ($function:ident, $usage:literal, $args:expr) => {
-        Method {
-            name: stringify!($function),
-            usage: $usage,
-            args: $args,
-            call: $function,
-        }
-    };
-}
-
 impl Class for KeyValue {
     const NAME: &'static str = "::nats::key_value";
     const METHODS: &'static [Method<Self>] = &[
-        method!(get, "key ?-revision int?", 1..=MANY),
-        method!(get_value, "key ?-revision int?", 1..=MANY),
-        method!(put, "key value", 2..=2),
-        method!(create, "key value", 2..=2),
-        method!(update, "key value revision", 3..=3),
-        method!(delete, "key ?revision?", 1..=2),
-        method!(purge, "key", 1..=1),
-        method!(revert, "key revision", 2..=2),
-        method!(status, "", 0..=0),
-        method!(history, "key", 1..=1),
-        method!(keys, "", 0..=0),
-        Method {
-            name: "watch",
-            usage: "key ?-option value ...?",
-            args: 1..=MANY,
-            call: kv_watcher::watch,
-        },
+        Method::new("get", "key ?-revision int?", 1..=MANY, get),
+        Method::new("get_value", "key ?-revision int?", 1..=MANY, get_value),
+        Method::new("put", "key value", 2..=2, put),
+        Method::new("create", "key value", 2..=2, create),
+        Method::new("update", "key value revision", 3..=3, update),
+        Method::new("delete", "key ?revision?", 1..=2, delete),
+        Method::new("purge", "key", 1..=1, purge),
+        Method::new("revert", "key revision", 2..=2, revert),
+        Method::new("status", "", 0..=0, status),
+        Method::new("history", "key", 1..=1, history),
+        Method::new("keys", "", 0..=0, keys),
+        Method::new(
+            "watch",
+            "key ?-option value ...?",
+            1..=MANY,
+            kv_watcher::watch,
+        ),
     ];
 
     fn construct(_: &Construct) -> Result<Self> {
@@ -206,7 +195,8 @@ fn history(call: &This) -> Result<Outcome> {
     answer(call, start, |kv, entries: Vec<Entry>| {
         let utf8 = kv.core.config.utf8_convert.get();
         let shape = EntryShape::new(kv.bucket.name());
-        Obj::list(entries.iter().map(|entry| shape.whole(entry, utf8)))
+        // One by one, so that the memory of an entry goes as its value comes.
+        Obj::list(entries.into_iter().map(|entry| shape.whole(&entry, utf8)))
     })
 }
 

@@ -58,12 +58,9 @@ impl WatchObserver for ToWatcher {
 
 impl Class for KvWatcher {
     const NAME: &'static str = "::nats::kv_watcher";
-    const METHODS: &'static [Method<Self>] = &[Method {
-        name: "consumer",
-        usage: "",
-        args: 0..=0,
-        call: |call| Outcome::value(call.this.inner.consumer.name()),
-    }];
+    const METHODS: &'static [Method<Self>] = &[Method::new("consumer", "", 0..=0, |call| {
+        Outcome::value(call.this.inner.consumer.name())
+    })];
 
     fn construct(_: &Construct) -> Result<Self> {
         Err(invalid_arg(

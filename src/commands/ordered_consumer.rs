@@ -167,18 +167,8 @@ pub fn answer_flow_control(request: FlowControl) {
 impl Class for OrderedConsumer {
     const NAME: &'static str = "::nats::ordered_consumer";
     const METHODS: &'static [Method<Self>] = &[
-        Method {
-            name: "info",
-            usage: "",
-            args: 0..=0,
-            call: info,
-        },
-        Method {
-            name: "name",
-            usage: "",
-            args: 0..=0,
-            call: name,
-        },
+        Method::new("info", "", 0..=0, info),
+        Method::new("name", "", 0..=0, name),
     ];
 
     fn construct(_: &Construct) -> Result<Self> {

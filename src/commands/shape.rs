@@ -4,7 +4,7 @@ use super::payload;
 use crate::client::connection::{Credentials, ServerEntry, ServerInfo};
 use crate::client::error::Error;
 use crate::client::kv::{Entry, Operation};
-use crate::client::message::Message;
+use crate::client::message::{HeaderMap, Message};
 use serde_json::{Map, Value};
 use tcl::event::word;
 use tcl::Obj;
@@ -66,7 +66,7 @@ pub fn message(message: &Message, sub_id: Obj, utf8: bool) -> Obj {
     ])
 }
 
-/// Header names with lists of values; a status line appears as `Status` and `Description`.
+/// Header names, sorted, with lists of values; a status line appears as `Status` and `Description`.
 fn header(message: &Message) -> Obj {
     let mut pairs = Vec::new();
     if let Some(status) = message.status {
@@ -77,7 +77,10 @@ fn header(message: &Message) -> Obj {
             pairs.push((word("Description"), description));
         }
     }
-    for (name, values) in message.headers.iter().flat_map(|headers| headers.iter()) {
+    // The transport keeps them in a hash table; sorted, equal messages make equal dicts.
+    let mut headers: Vec<_> = message.headers.iter().flat_map(HeaderMap::iter).collect();
+    headers.sort_by_cached_key(|(name, _)| name.to_string());
+    for (name, values) in headers {
         let values = values.iter().map(|value| Obj::from(value.as_str()));
         pairs.push((Obj::from(name.as_ref()), Obj::list(values)));
     }

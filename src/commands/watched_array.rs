@@ -46,7 +46,8 @@ impl WatchedArray {
     }
 
     fn exists(&self, interp: Interp) -> Result<bool> {
-        let words = [word("::array"), word("exists"), self.name.clone()];
+        // The command behind the ensemble: this runs once for each entry.
+        let words = [word("::tcl::array::exists"), self.name.clone()];
         Ok(interp.call(&words, Scope::Global)?.to_bool() == Some(true))
     }
 

@@ -59,6 +59,22 @@ pub struct Method<T: 'static> {
     pub call: fn(&Call<T>) -> Result<Outcome>,
 }
 
+impl<T> Method<T> {
+    pub const fn new(
+        name: &'static str,
+        usage: &'static str,
+        args: RangeInclusive<usize>,
+        call: fn(&Call<T>) -> Result<Outcome>,
+    ) -> Self {
+        Method {
+            name,
+            usage,
+            args,
+            call,
+        }
+    }
+}
+
 /// The arguments of a constructor.
 pub struct Construct<'a> {
     pub interp: Interp,

@@ -90,6 +90,14 @@ pub(super) fn tls_failed(address: &str, reason: impl std::fmt::Display) -> Error
     )
 }
 
+/// TLS was asked for, and there is none.
+pub(super) fn not_secure(address: &str) -> Error {
+    Error::new(
+        Code::SecureConnWanted,
+        format!("Server {address} does not provide TLS"),
+    )
+}
+
 /// Translates the failure of an attempt.
 ///
 /// async-nats sends whatever credentials it has and cannot tell that the server wants some; so a
@@ -103,6 +111,10 @@ pub(super) fn of_attempt(error: &ConnectError, address: &str, had_credentials: b
             format!("No credentials known for NATS server at {address}"),
         ),
         ConnectErrorKind::AuthorizationViolation => classify("authorization violation").error,
+        ConnectErrorKind::Authentication => Error::new(
+            Code::Authorization,
+            format!("Cannot answer the challenge of {address} with the given NKey or credentials"),
+        ),
         ConnectErrorKind::Tls => tls_failed(address, plain_reason(error)),
         ConnectErrorKind::Io => match source {
             Some(source) => of_io(source, address),
@@ -123,8 +135,8 @@ fn of_io(source: &(dyn std::error::Error + 'static), address: &str) -> Error {
     if let Some(error) = source.downcast_ref::<ServerError>() {
         return classify(&server_text(error)).error;
     }
-    let Some(error) = source.downcast_ref::<io::Error>() else {
-        return of_text(&source.to_string(), address);
+    let Some(error) = in_chain::<io::Error>(source) else {
+        return of_text(source, address);
     };
     if let Some(error) = inner_tls_error(error) {
         return of_tls(error, address);
@@ -142,6 +154,20 @@ fn of_io(source: &(dyn std::error::Error + 'static), address: &str) -> Error {
     }
 }
 
+/// The first error of a type, from the outside in: a WebSocket wraps those of its socket.
+fn in_chain<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    let mut error = Some(error);
+    while let Some(outer) = error {
+        if let Some(found) = outer.downcast_ref::<E>() {
+            return Some(found);
+        }
+        error = outer.source();
+    }
+    None
+}
+
 fn inner_tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
@@ -149,10 +175,9 @@ fn inner_tls_error(error: &io::Error) -> Option<&rustls::Error> {
 fn of_tls(error: &rustls::Error, address: &str) -> Error {
     match error {
         // Not TLS at all: the server went on in plain text.
-        rustls::Error::InvalidMessage(_) => Error::new(
-            Code::SecureConnWanted,
-            format!("Server {address} does not provide TLS"),
-        ),
+        rustls::Error::InvalidMessage(_) => not_secure(address),
+        // From our own verifier: TLS options that cannot be used.
+        rustls::Error::General(reason) => tls_failed(address, reason),
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
             tls_failed(address, format_args!("certificate verify failed: {error}"))
         }
@@ -161,11 +186,17 @@ fn of_tls(error: &rustls::Error, address: &str) -> Error {
 }
 
 /// Failures async-nats describes with a text only.
-fn of_text(text: &str, address: &str) -> Error {
+fn of_text(source: &(dyn std::error::Error + 'static), address: &str) -> Error {
+    let text = source.to_string();
     match text.strip_prefix("expected INFO, got ") {
         Some("nothing") => closed_by(address),
         Some(operation) => Error::new(Code::Protocol, format!("Invalid protocol {operation}")),
-        None => closed_by(address),
+        None if text == "broken pipe" => closed_by(address),
+        // A server that is there but does not speak WebSocket.
+        None => Error::new(
+            Code::BrokenSocket,
+            format!("Connection to {address} broken - {text}"),
+        ),
     }
 }
 

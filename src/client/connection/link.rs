@@ -21,9 +21,9 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, Semaphore};
 use tokio::time::timeout_at;
 
-use super::pool::{Credentials, ServerEntry};
+use super::pool::ServerEntry;
 use super::settings::Settings;
-use super::{failures, tls};
+use super::{auth, failures, tls};
 use crate::client::error::{Code, Error, Result};
 
 /// What async-nats says about a link; the stream ends when the link has ended.
@@ -135,35 +135,46 @@ pub(super) fn too_long(limit: usize) -> Error {
     )
 }
 
-/// Connects to a server.
+/// Connects to a server within `-connect_timeout`.
 pub(super) async fn establish(
     server: &ServerEntry,
     settings: &Settings,
 ) -> Result<(Link, Events, ServerInfo)> {
+    // Somebody may have to type a passphrase, for which no server waits yet.
+    let options = tls::configure(handshake(settings), settings).await;
+    let attempt = attempt(options, server, settings);
+    match super::deadline(settings.connect_timeout) {
+        None => attempt.await,
+        Some(deadline) => timeout_at(deadline, attempt)
+            .await
+            .unwrap_or_else(|_| Err(failures::timed_out(&server.address()))),
+    }
+}
+
+async fn attempt(
+    options: ConnectOptions,
+    server: &ServerEntry,
+    settings: &Settings,
+) -> Result<(Link, Events, ServerInfo)> {
     let address = server.address();
+    if settings.secure && server.scheme == "ws" {
+        return Err(failures::not_secure(&address));
+    }
     let target = parse(&format!("{}://{address}", server.scheme), &address)?;
     let (sender, events) = mpsc::unbounded_channel();
-    let options = one_way(
-        tls::configure(handshake(server, settings), settings)?,
-        &target,
-    )
-    // The callback lives exactly as long as the link, so its sender's end is the link's end.
-    .event_callback(move |event| {
-        // The receiver is gone when nobody is interested in this link any more.
-        let _ = sender.send(event);
-        ready(())
-    });
+    let options = auth::identify(options, server, settings).await?;
+    let options = one_way(options, &target)
+        // The callback lives exactly as long as the link, so its sender's end is the link's end.
+        .event_callback(move |event| {
+            // The receiver is gone when nobody is interested in this link any more.
+            let _ = sender.send(event);
+            ready(())
+        });
     let addresses = [target, dead_end(&address)?];
-    let attempt = options.connect(addresses.as_slice());
-    let outcome = match super::deadline(settings.connect_timeout) {
-        None => attempt.await,
-        Some(deadline) => match timeout_at(deadline, attempt).await {
-            Ok(outcome) => outcome,
-            Err(_) => return Err(failures::timed_out(&address)),
-        },
-    };
-    let had_credentials = settings.credentials(server).is_some();
-    let client = outcome.map_err(|e| failures::of_attempt(&e, &address, had_credentials))?;
+    let client = options.connect(addresses.as_slice()).await;
+    let client = client.map_err(|error| {
+        failures::of_attempt(&error, &address, auth::is_known(server, settings))
+    })?;
     let info = client.server_info();
     let link = Link {
         statistics: client.statistics(),
@@ -176,7 +187,7 @@ pub(super) async fn establish(
 }
 
 /// What this connection says and expects in a handshake.
-fn handshake(server: &ServerEntry, settings: &Settings) -> ConnectOptions {
+fn handshake(settings: &Settings) -> ConnectOptions {
     let mut options = ConnectOptions::new()
         .name(&settings.name)
         .skip_subject_validation(true)
@@ -191,11 +202,7 @@ fn handshake(server: &ServerEntry, settings: &Settings) -> ConnectOptions {
     if !settings.echo {
         options = options.no_echo();
     }
-    match settings.credentials(server) {
-        None => options,
-        Some(Credentials::User { user, password }) => options.user_and_password(user, password),
-        Some(Credentials::Token(token)) => options.token(token),
-    }
+    options
 }
 
 /// The period of async-nats's own PINGs. The supervisor sends the regular ones; these must only

@@ -8,12 +8,14 @@
 //! | `settings` | the options |
 //! | `pool` | URLs, and the order in which servers are tried |
 //! | `link` | one established connection to one server |
+//! | `auth` | how a link identifies itself |
 //! | `tls` | TLS options of a link |
 //! | `failures` | what `-ERR` texts and failed attempts mean |
 //! | `supervisor` | the task that makes links and notices their end |
 //! | `state` | what a connection knows, and its transitions |
 //! | `subscriptions` | subscriptions and the tasks that hand over their messages |
 //! | `requests` | requests and pings |
+//! | `gather` | requests that want several replies |
 //! | `events` | what the owner is told |
 //!
 //! Ownership runs one way: [`Connection`] handles own the state, the state owns the link, and tasks
@@ -23,8 +25,10 @@
 //! is called. Handing a message to a link happens under it, which makes the order of calls the
 //! order on the wire.
 
+mod auth;
 mod events;
 mod failures;
+mod gather;
 mod link;
 mod pool;
 mod requests;
@@ -45,9 +49,11 @@ use tokio::time::Instant;
 
 pub use async_nats::{ServerInfo, Subject};
 pub use events::{Event, Level, Sink, Status};
+pub use gather::{Gather, Gathered};
 pub use pool::{parse_url, Credentials, ServerEntry};
-pub use settings::{ReconnectDelay, Settings};
+pub use settings::{AskPassphrase, ReconnectDelay, Settings};
 pub use subscriptions::Deliver;
+pub use tls::TlsOption;
 
 use crate::client::error::{Error, Result};
 use crate::client::message::{HeaderMap, Message};
@@ -299,13 +305,36 @@ impl Connection {
         message: Publish,
         timeout: Option<Duration>,
     ) -> impl Future<Output = Result<Message>> + Send + 'static {
+        let reply = self.request_or_status(message, timeout);
+        async move { reply.await.and_then(requests::responded) }
+    }
+
+    /// As [`Connection::request`], but that there are no responders comes as the server's message.
+    pub fn request_or_status(
+        &self,
+        message: Publish,
+        timeout: Option<Duration>,
+    ) -> impl Future<Output = Result<Message>> + Send + 'static {
         requests::request(&self.0, message, timeout)
+    }
+
+    /// Publishes a request for several replies, up to `max` of them (0: any number).
+    ///
+    /// # Errors
+    /// Those of [`Connection::publish`].
+    pub fn gather(&self, message: Publish, max: u64, timeout: Option<Duration>) -> Result<Gather> {
+        gather::gather(&self.0, message, max, timeout)
+    }
+
+    /// The subscription that the replies of [`Connection::request`] come on, once there was one.
+    pub fn inbox_subscription(&self) -> Option<u64> {
+        self.0.lock().requests.subscription
     }
 
     /// Makes sure that the server has handled everything before.
     ///
     /// # Errors
-    /// `ConnectionClosed` when not connected now, or closed meanwhile; `Timeout`, at once if zero.
+    /// `ConnectionClosed` when not connected yet, or closed meanwhile; `Timeout`, at once if zero.
     pub fn ping(&self, timeout: Duration) -> impl Future<Output = Result<()>> + Send + 'static {
         requests::ping(&self.0, timeout)
     }

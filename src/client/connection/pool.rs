@@ -10,7 +10,8 @@ use rand::seq::SliceRandom;
 
 use crate::client::error::{Error, Result};
 
-const DEFAULT_PORT: u32 = 4222;
+/// Schemes and their default ports; that of a URL without scheme comes first.
+const SCHEMES: [(&str, u32); 4] = [("nats", 4222), ("tls", 4222), ("ws", 80), ("wss", 443)];
 
 /// How a client identifies itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum Credentials {
 /// No `Debug`: it would print passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerEntry {
-    /// `nats` or `tls`.
+    /// `nats`, `tls`, or for WebSocket `ws`, `wss`.
     pub scheme: &'static str,
     /// Name or address; IPv6 addresses keep their brackets.
     pub host: String,
@@ -60,7 +61,8 @@ impl ServerEntry {
     }
 }
 
-/// Parses `[nats://|tls://][user[:password]@]host[:port]`; a user without password is a token.
+/// Parses `[nats://|tls://|ws://|wss://][user[:password]@]host[:port]`; a user without password is a
+/// token.
 ///
 /// # Errors
 /// `InvalidArg` "Invalid URL …"
@@ -69,12 +71,8 @@ pub fn parse_url(url: &str) -> Result<ServerEntry> {
 }
 
 fn parse(url: &str) -> Option<ServerEntry> {
-    let (scheme, rest) = match url.split_once("://") {
-        None => ("nats", url),
-        Some(("nats", rest)) => ("nats", rest),
-        Some(("tls", rest)) => ("tls", rest),
-        Some(_) => return None,
-    };
+    let (name, rest) = url.split_once("://").unwrap_or((SCHEMES[0].0, url));
+    let (scheme, default_port) = *SCHEMES.iter().find(|(scheme, _)| *scheme == name)?;
     // Only credentials may contain an `@`.
     let (credentials, address) = match rest.rsplit_once('@') {
         None => (None, rest),
@@ -84,7 +82,7 @@ fn parse(url: &str) -> Option<ServerEntry> {
     Some(ServerEntry {
         scheme,
         host: host.to_owned(),
-        port,
+        port: port.unwrap_or(default_port),
         discovered: false,
         reconnects: 0,
         last_attempt: 0,
@@ -108,14 +106,14 @@ fn parse_credentials(text: &str) -> Option<Credentials> {
     })
 }
 
-fn parse_address(address: &str) -> Option<(&str, u32)> {
+fn parse_address(address: &str) -> Option<(&str, Option<u32>)> {
     // The colons of an IPv6 address are inside its brackets.
     let host_end = address.rfind(']').map_or(0, |bracket| bracket + 1);
     let (host, port) = match address[host_end..].find(':') {
-        None => (address, DEFAULT_PORT),
+        None => (address, None),
         Some(colon) => {
             let (host, port) = address.split_at(host_end + colon);
-            (host, parse_port(&port[1..])?)
+            (host, Some(parse_port(&port[1..])?))
         }
     };
     is_host(host).then_some((host, port))
@@ -254,7 +252,11 @@ impl Pool {
         if self.servers.iter().any(known) {
             return Ok(false);
         }
-        server.scheme = "nats";
+        // A server with WebSocket tells its clients there about others with WebSocket.
+        server.scheme = match self.current().map(|current| current.scheme) {
+            Some(scheme @ ("ws" | "wss")) => scheme,
+            _ => "nats",
+        };
         server.credentials = None;
         server.discovered = true;
         self.servers.push_front(server);
@@ -310,6 +312,8 @@ mod tests {
         );
         assert_eq!(parse_url("[::1]").unwrap().port, 4222);
         assert_eq!(parse_url("my_host:99999").unwrap().port, 99999);
+        assert_eq!(parse_url("ws://host").unwrap().port, 80);
+        assert_eq!(parse_url("wss://host").unwrap().address(), "host:443");
     }
 
     #[test]

@@ -20,8 +20,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use super::events::Level;
-use super::link::Link;
+use super::events::{Level, Status};
 use super::state::State;
 use super::subscriptions::Deliver;
 use super::{deadline, Inner, Publish};
@@ -53,30 +52,33 @@ pub(super) enum End {
 pub(super) enum Waiter {
     Request(oneshot::Sender<Result<Message>>),
     Ping(oneshot::Sender<Result<()>>),
+    /// A request with an inbox of its own, which only needs to know of the end.
+    Gather(oneshot::Sender<Error>),
 }
 
 impl Waiter {
     /// Passes on what arrived. Whoever waited may have given up, so the results do not matter.
     fn answer(self, message: Message) {
         match self {
-            Waiter::Request(sender) => drop(sender.send(reply(message))),
+            Waiter::Request(sender) => drop(sender.send(Ok(message))),
             Waiter::Ping(sender) => drop(sender.send(Ok(()))),
+            Waiter::Gather(_) => {}
         }
     }
 
     pub(super) fn refuse(self, end: End) {
         match (self, end) {
-            (Waiter::Request(sender), End::Lost) => {
-                let error = Error::new(Code::Timeout, "Connection lost");
-                drop(sender.send(Err(error)));
-            }
+            (Waiter::Request(sender), End::Lost) => drop(sender.send(Err(lost()))),
+            (Waiter::Gather(sender), End::Lost) => drop(sender.send(lost())),
+            (Waiter::Gather(sender), End::Closed) => drop(sender.send(closed())),
             (Waiter::Request(sender), End::Closed) => drop(sender.send(Err(closed()))),
             (Waiter::Ping(sender), _) => drop(sender.send(Err(closed()))),
         }
     }
 }
 
-fn reply(message: Message) -> Result<Message> {
+/// A reply, unless it is the server's word that nobody listens.
+pub(super) fn responded(message: Message) -> Result<Message> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Err(Error::new(
             Code::NoResponders,
@@ -86,16 +88,24 @@ fn reply(message: Message) -> Result<Message> {
     Ok(message)
 }
 
-fn closed() -> Error {
+pub(super) fn closed() -> Error {
     Error::new(Code::ConnectionClosed, "Connection closed")
+}
+
+fn lost() -> Error {
+    Error::new(Code::Timeout, "Connection lost")
+}
+
+pub(super) fn timed_out(subject: &str) -> Error {
+    Error::new(Code::Timeout, format!("Request to {subject} timed out"))
 }
 
 /// Everybody who waits on an inbox of a connection.
 pub(super) struct Requests {
     /// What the inboxes begin with, including the last dot.
     prefix: String,
-    /// The wildcard subscription exists.
-    subscribed: bool,
+    /// The wildcard subscription, once it exists.
+    pub(super) subscription: Option<u64>,
     last_key: u64,
     waiters: HashMap<u64, Waiter>,
 }
@@ -106,7 +116,7 @@ impl Default for Requests {
         prefix.push('.');
         Requests {
             prefix,
-            subscribed: false,
+            subscription: None,
             last_key: 0,
             waiters: HashMap::new(),
         }
@@ -114,13 +124,13 @@ impl Default for Requests {
 }
 
 impl Requests {
-    fn add(&mut self, waiter: Waiter) -> u64 {
+    pub(super) fn add(&mut self, waiter: Waiter) -> u64 {
         self.last_key += 1;
         self.waiters.insert(self.last_key, waiter);
         self.last_key
     }
 
-    fn remove(&mut self, key: u64) -> Option<Waiter> {
+    pub(super) fn remove(&mut self, key: u64) -> Option<Waiter> {
         self.waiters.remove(&key)
     }
 
@@ -208,11 +218,10 @@ impl State {
 
     /// Makes sure that answers can arrive.
     fn subscribe_inboxes(&mut self) {
-        if !self.requests.subscribed {
-            self.requests.subscribed = true;
+        if self.requests.subscription.is_none() {
             let subject = format!("{}*", self.requests.prefix).into();
             let deliver = Arc::new(Inboxes(self.connection()));
-            self.subscribe(subject, None, 0, deliver);
+            self.requests.subscription = Some(self.subscribe(subject, None, 0, deliver));
         }
     }
 
@@ -233,19 +242,22 @@ impl State {
     }
 
     fn ping(&mut self) -> Result<(u64, oneshot::Receiver<Result<()>>)> {
-        let Some(echo) = self.link.as_ref().map(Link::echo) else {
+        if !matches!(self.status(), Status::Connected | Status::Reconnecting) {
             return Err(super::state::not_connected());
-        };
+        }
         self.outbox.log(Level::Debug, "sending PING");
         self.subscribe_inboxes();
         let (sender, receiver) = oneshot::channel();
         let key = self.requests.add(Waiter::Ping(sender));
-        self.send(self.requests.ping(key, echo))?;
+        // Without a link it goes out on the next one, with all others that wait.
+        if let Some(link) = self.link.as_ref().filter(|link| link.is_up()) {
+            link.publish(self.requests.ping(key, link.echo()).into())?;
+        }
         Ok((key, receiver))
     }
 }
 
-/// Starts a request.
+/// Starts a request; the answer may also be a status.
 pub(super) fn request(
     connection: &Arc<Inner>,
     message: Publish,
@@ -256,14 +268,10 @@ pub(super) fn request(
     let started = connection.with(|state| state.request(message));
     let pending = started.map(|(key, answer)| Pending::new(connection, key, answer));
     async move {
-        let timed_out = || {
-            let text = format!("Request to {subject} timed out");
-            Error::new(Code::Timeout, text)
-        };
         pending?
             .wait(limit)
             .await
-            .unwrap_or_else(|| Err(timed_out()))
+            .unwrap_or_else(|| Err(timed_out(&subject)))
     }
 }
 

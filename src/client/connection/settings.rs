@@ -6,12 +6,16 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::pool::{Credentials, ServerEntry};
+use super::tls::TlsOption;
 
 /// Asked before a server is tried again: how far from the previous attempt the next one shall be.
 ///
 /// `None`, for "no usable answer", means [`Settings::reconnect_time_wait`].
 pub type ReconnectDelay =
     Arc<dyn Fn(ServerEntry) -> BoxFuture<'static, Option<Duration>> + Send + Sync>;
+
+/// Asked for the passphrase of an encrypted key, with what `-password` of the TLS options says.
+pub type AskPassphrase = Arc<dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// The options of a connection.
 ///
@@ -30,8 +34,6 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Minimum distance between attempts to the same server.
     pub reconnect_time_wait: Duration,
-    /// The command prefix scripts gave; [`Settings::reconnect_delay`] calls it.
-    pub custom_reconnect_delay: String,
     /// Replaces `reconnect_time_wait` when set.
     pub reconnect_delay: Option<ReconnectDelay>,
     /// Failed attempts after which a server is dropped; negative: never.
@@ -42,8 +44,16 @@ pub struct Settings {
     pub max_outstanding_pings: u64,
     /// Whether the server sends back what this connection publishes.
     pub echo: bool,
-    /// TLS options, as scripts gave them.
-    pub tls_opts: String,
+    /// TLS options, or why they are none; that is reported when TLS is needed.
+    pub tls_opts: std::result::Result<Vec<TlsOption>, String>,
+    /// Nobody knows a passphrase without it.
+    pub ask_passphrase: Option<AskPassphrase>,
+    /// The TLS handshake comes before anything the server says.
+    pub tls_first: bool,
+    /// The seed of an NKey, or the name of a file with one.
+    pub nkey: String,
+    /// The text of a credentials file (user JWT and seed), or the name of one.
+    pub creds: String,
     /// Default user, for servers whose URL has no credentials.
     pub user: String,
     /// Default password.
@@ -71,13 +81,16 @@ impl Default for Settings {
             randomize: true,
             connect_timeout: Duration::from_millis(2000),
             reconnect_time_wait: Duration::from_millis(2000),
-            custom_reconnect_delay: String::new(),
             reconnect_delay: None,
             max_reconnect_attempts: 60,
             ping_interval: Duration::from_millis(120_000),
             max_outstanding_pings: 2,
             echo: true,
-            tls_opts: String::new(),
+            tls_opts: Ok(Vec::new()),
+            ask_passphrase: None,
+            tls_first: false,
+            nkey: String::new(),
+            creds: String::new(),
             user: String::new(),
             password: String::new(),
             token: String::new(),
@@ -91,7 +104,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The credentials to use with a server (core.md §10): its own ones come first.
+    /// User, password and token to use with a server (core.md §10): its own ones come first.
     pub(super) fn credentials(&self, server: &ServerEntry) -> Option<Credentials> {
         if server.credentials.is_some() {
             return server.credentials.clone();

@@ -248,6 +248,23 @@ impl State {
         None
     }
 
+    /// The messages of a subscription come faster than they are worked off.
+    pub(super) fn slow_consumer(&mut self, id: u64) {
+        // One that has ended has nobody left who is interested.
+        if let Some(subject) = self.subscriptions.subject(id) {
+            self.outbox.error(Error::new(
+                Code::SlowConsumer,
+                format!("Slow consumer: messages of subscription {id} ({subject}) are dropped"),
+            ));
+        }
+    }
+
+    /// A slow consumer has worked off what it had.
+    pub(super) fn caught_up(&mut self, id: u64, dropped: usize) {
+        let text = format!("Subscription {id} has caught up, {dropped} messages were dropped");
+        self.outbox.log(Level::Info, text);
+    }
+
     /// The server is going to shut down. This is all async-nats tells about later INFOs.
     pub(super) fn lame_duck(&mut self) {
         if let Some(info) = &mut self.info {

@@ -27,8 +27,14 @@ const BATCH: usize = 512;
 /// [`Connection`](super::Connection) of which nothing else ends it.
 pub trait Deliver: Send + Sync + 'static {
     /// Messages in order, on a runtime thread; must not block. What is left in the vector is
-    /// dropped.
+    /// dropped, and reported: its receiver is too slow.
     fn deliver(&self, subscription: u64, messages: &mut Vec<Message>);
+
+    /// Whether a receiver that was too slow has worked off enough for the next overflow to be
+    /// reported again.
+    fn has_caught_up(&self) -> bool {
+        true
+    }
 
     /// The subscription ended by itself, having got all it asked for, or with the connection.
     /// Not called after `unsubscribe`.
@@ -135,6 +141,10 @@ impl Subscriptions {
         Ok(true)
     }
 
+    pub(super) fn subject(&self, id: u64) -> Option<&Subject> {
+        self.entries.get(&id).map(|entry| &entry.subject)
+    }
+
     /// Forgets all subscriptions without a word to the server.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = (u64, Arc<dyn Deliver>)> {
         std::mem::take(&mut self.entries)
@@ -222,12 +232,14 @@ impl Pump {
             let _ = previous.await;
         }
         let mut batch = Vec::new();
+        let mut overflow = Overflow::default();
         while self.fill(&mut batch).await {
             let Some(share) = self.share(batch.len()) else {
                 return;
             };
             batch.truncate(share.count);
             self.deliver.deliver(self.id, &mut batch);
+            self.account(&mut overflow, batch.len());
             batch.clear();
             if share.last {
                 self.deliver.ended(self.id);
@@ -240,6 +252,25 @@ impl Pump {
         let connection = self.connection.upgrade()?;
         let share = connection.lock().subscriptions.take(self.id, count);
         share
+    }
+
+    /// Notes how many messages were dropped, and tells when that begins and when it is over.
+    fn account(&self, overflow: &mut Overflow, dropped: usize) {
+        if dropped == 0 && !overflow.lasts {
+            return;
+        }
+        overflow.dropped += dropped;
+        let begins = !overflow.lasts;
+        overflow.lasts = dropped > 0 || !self.deliver.has_caught_up();
+        let Some(connection) = self.connection.upgrade() else {
+            return;
+        };
+        if begins {
+            connection.with(|state| state.slow_consumer(self.id));
+        } else if !overflow.lasts {
+            let count = std::mem::take(&mut overflow.dropped);
+            connection.with(|state| state.caught_up(self.id, count));
+        }
     }
 
     /// Waits for a message and takes along what else is there; false at the end of the route.
@@ -258,6 +289,13 @@ impl Pump {
         })
         .await
     }
+}
+
+/// Messages a receiver did not take, since it began to be too slow.
+#[derive(Default)]
+struct Overflow {
+    lasts: bool,
+    dropped: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

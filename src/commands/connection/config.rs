@@ -1,13 +1,17 @@
 //! The options of `configure`, `cget` and `reset`.
 
-use crate::client::connection::{Connection as Client, Settings, Status};
+use crate::client::connection::{
+    Connection as Client, ReconnectDelay, Settings, Status, TlsOption,
+};
 use crate::client::error::Error;
 use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::options::{bad_value, plain_name, pos_int, Options};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
-use tcl::{Obj, Result};
+use tcl::Obj;
+
+type Result<T, E = tcl::Error> = std::result::Result<T, E>;
 
 /// The values of all options of one connection.
 pub struct Config {
@@ -21,6 +25,8 @@ pub struct Config {
     pub check_subjects: Cell<bool>,
     /// Default time limit of requests in ms; 0 means none.
     pub request_timeout: Cell<u64>,
+    /// Gets the answer of `-custom_reconnect_delay`, while it is set.
+    ask_delay: ReconnectDelay,
 }
 
 /// The type of an option, named as in messages.
@@ -79,12 +85,12 @@ const TABLE: &[Row] = &[
     row("randomize", Kind::Bool, "true", |_, s, v| s.randomize = yes(v)),
     row("connect_timeout", Kind::Timeout, "2000", |_, s, v| s.connect_timeout = ms(v)),
     row("reconnect_time_wait", Kind::Timeout, "2000", |_, s, v| s.reconnect_time_wait = ms(v)),
-    row("custom_reconnect_delay", Kind::Str, "", |_, _, _| {}),
+    row("custom_reconnect_delay", Kind::Str, "", |c, s, v| s.reconnect_delay = (!v.is_empty()).then(|| c.ask_delay.clone())),
     row("max_reconnect_attempts", Kind::Int, "60", |_, s, v| s.max_reconnect_attempts = v.parse().unwrap_or(-1)),
     row("ping_interval", Kind::Timeout, "120000", |_, s, v| s.ping_interval = ms(v)),
     row("max_outstanding_pings", Kind::PosInt, "2", |_, s, v| s.max_outstanding_pings = number(v)),
     row("echo", Kind::Bool, "true", |_, s, v| s.echo = yes(v)),
-    row("tls_opts", Kind::Str, "", |_, s, v| s.tls_opts = v.into()),
+    row("tls_opts", Kind::Str, "", |_, s, v| s.tls_opts = tls_options(v)),
     row("user", Kind::Str, "", |_, s, v| s.user = v.into()),
     row("password", Kind::Str, "", |_, s, v| s.password = v.into()),
     row("token", Kind::Str, "", |_, s, v| s.token = v.into()),
@@ -93,7 +99,30 @@ const TABLE: &[Row] = &[
     row("dictmsg", Kind::Bool, "false", |c, _, v| c.dictmsg.set(yes(v))),
     row("utf8_convert", Kind::Bool, "false", |c, _, v| c.utf8_convert.set(yes(v))),
     row("request_timeout", Kind::Timeout, "10000", |c, _, v| c.request_timeout.set(number(v))),
+    row("nkey", Kind::Str, "", |_, s, v| s.nkey = v.into()),
+    row("credentials", Kind::Str, "", |_, s, v| s.creds = v.into()),
+    row("tls_first", Kind::Bool, "false", |_, s, v| s.tls_first = yes(v)),
 ];
+
+/// The options of nats-tcl, at the beginning of the table. Later ones are listed when they are set: a
+/// program that compares the whole list with what it knows finds nothing new.
+const ALWAYS_LISTED: usize = 21;
+
+/// An option list for TLS; it need not be one before TLS is used.
+fn tls_options(text: &str) -> Result<Vec<TlsOption>, String> {
+    let words = Obj::from(text).to_list();
+    let words = words.ok_or_else(|| "the TLS options are not a list".to_owned())?;
+    words
+        .chunks(2)
+        .map(|pair| match pair {
+            [name, value] => Ok(TlsOption {
+                name: name.text().into_owned(),
+                value: value.text().into_owned(),
+            }),
+            rest => Err(format!("missing value for TLS option {rest:?}")),
+        })
+        .collect()
+}
 
 impl Kind {
     fn name(self) -> &'static str {
@@ -121,13 +150,14 @@ impl Kind {
 
 impl Config {
     /// All defaults, with the connection's name.
-    pub fn new(client: &Client, name: String) -> Config {
+    pub fn new(client: &Client, name: String, ask_delay: ReconnectDelay) -> Config {
         let config = Config {
             values: RefCell::default(),
             utf8_convert: Cell::new(false),
             dictmsg: Cell::new(false),
             check_subjects: Cell::new(true),
             request_timeout: Cell::new(0),
+            ask_delay,
         };
         for row in TABLE {
             config.store(client, row, row.default.to_string());
@@ -147,6 +177,12 @@ impl Config {
         self.values.borrow().get(name).cloned().unwrap_or_default()
     }
 
+    /// The command prefix of `-custom_reconnect_delay`, if it is set and is a list.
+    pub fn reconnect_delay(&self) -> Option<Vec<Obj>> {
+        let prefix = Obj::from(&*self.value("custom_reconnect_delay")).to_list();
+        prefix.filter(|words| !words.is_empty())
+    }
+
     /// One option, with or without its dash; `status` counts as one.
     pub fn cget(&self, status: Status, word: &Obj) -> Result<Obj> {
         let name = plain_name(word);
@@ -162,11 +198,15 @@ impl Config {
     /// All options and their values, names without dash.
     pub fn all(&self) -> Obj {
         let values = self.values.borrow();
-        let names: Vec<Obj> = TABLE.iter().map(|row| Obj::from(row.name)).collect();
-        let values = TABLE
+        let value = |row: &Row| values.get(row.name).map_or("", String::as_str);
+        let (always, others) = TABLE.split_at(ALWAYS_LISTED);
+        let set = others.iter().filter(|row| value(row) != row.default);
+        let pairs: Vec<(Obj, Obj)> = always
             .iter()
-            .map(|row| Obj::from(values.get(row.name).map_or("", String::as_str)));
-        Obj::dict(names.iter().zip(values))
+            .chain(set)
+            .map(|row| (Obj::from(row.name), Obj::from(value(row))))
+            .collect();
+        Obj::dict(pairs.iter().map(|(name, value)| (name, value.clone())))
     }
 
     /// Applies an option list, in the order of the table.

@@ -3,14 +3,18 @@
 //! One queue a connection, so that what arrives on several subscriptions is handed over in one order.
 //! A subscription's callback is forgotten by a marker in the queue: what was queued before an
 //! `unsubscribe` or `disconnect` still runs.
+//!
+//! `-post false` asks for the shortest way from the socket to the callback. It is the same here: an
+//! event of this queue calls the callback directly, without another trip through the event loop.
 
+use super::backlog::Backlog;
 use super::Core;
 use crate::client::connection::Deliver;
-use crate::client::error::Result as ClientResult;
 use crate::client::message::Message;
 use crate::commands::{payload, shape};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
@@ -18,11 +22,23 @@ use tcl::Obj;
 use tokio::task::AbortHandle;
 
 /// One thing for a callback.
-pub enum Arrival {
-    Message(u64, Message),
+enum Arrival {
+    Message(u64, Message, Arc<Backlog>),
     /// The subscription ended; its callback is not needed any more.
     Ended(u64),
-    Reply(u64, ClientResult<Message>),
+    /// Something for the callback of a request; the last of its kind if so marked.
+    Answer(u64, Answer, bool),
+}
+
+/// What a request's callback is told.
+pub enum Answer {
+    /// A reply and the subscription it came on.
+    Reply(Message, u64),
+    /// The server's word that nobody listens; counts as "timed out".
+    Status(Message, u64),
+    TimedOut,
+    /// Nothing: the callback is not called.
+    Nothing,
 }
 
 pub struct Subscription {
@@ -47,22 +63,52 @@ pub struct Inbox {
 struct Queue {
     arrivals: Receiver<Arrival>,
     subscriptions: RefCell<HashMap<u64, Rc<Subscription>>>,
-    requests: RefCell<HashMap<u64, (Request, AbortHandle)>>,
+    requests: RefCell<HashMap<u64, Pending>>,
     core: RefCell<Weak<Core>>,
 }
 
-/// The client's side: moves messages over, a batch under one lock.
-struct ToInbox(Sender<Arrival>);
+struct Pending {
+    request: Rc<Request>,
+    task: AbortHandle,
+}
+
+/// The client's side of a subscription: moves messages over, a batch under one lock.
+struct ToInbox {
+    sender: Sender<Arrival>,
+    backlog: Arc<Backlog>,
+}
 
 impl Deliver for ToInbox {
     fn deliver(&self, subscription: u64, messages: &mut Vec<Message>) {
-        let arrivals = messages.drain(..);
-        self.0
-            .send_all(arrivals.map(|message| Arrival::Message(subscription, message)));
+        let accepted = self.backlog.admit(messages);
+        let arrivals = messages.drain(..accepted);
+        self.sender.send_all(
+            arrivals.map(|message| Arrival::Message(subscription, message, self.backlog.clone())),
+        );
     }
 
     fn ended(&self, subscription: u64) {
-        self.0.send(Arrival::Ended(subscription));
+        self.sender.send(Arrival::Ended(subscription));
+    }
+
+    fn has_caught_up(&self) -> bool {
+        self.backlog.is_low()
+    }
+}
+
+/// Where the task of a request says what its callback shall be told.
+pub struct Answers {
+    sender: Sender<Arrival>,
+    id: u64,
+}
+
+impl Answers {
+    pub fn more(&self, answer: Answer) {
+        self.sender.send(Arrival::Answer(self.id, answer, false));
+    }
+
+    pub fn last(self, answer: Answer) {
+        self.sender.send(Arrival::Answer(self.id, answer, true));
     }
 }
 
@@ -90,9 +136,12 @@ impl Inbox {
         *self.queue.core.borrow_mut() = Rc::downgrade(core);
     }
 
-    /// Where the client delivers the messages of subscriptions.
+    /// Where the client delivers the messages of a subscription.
     pub fn deliver(&self) -> Arc<dyn Deliver> {
-        Arc::new(ToInbox(self.sender.clone()))
+        Arc::new(ToInbox {
+            sender: self.sender.clone(),
+            backlog: Arc::default(),
+        })
     }
 
     pub fn subscribed(&self, id: u64, subscription: Subscription) {
@@ -109,45 +158,39 @@ impl Inbox {
         self.sender.send(Arrival::Ended(id));
     }
 
-    /// Starts an asynchronous request; returns its id.
-    pub fn request(
-        &self,
-        future: impl std::future::Future<Output = ClientResult<Message>> + Send + 'static,
-        request: Request,
-    ) -> u64 {
+    /// Starts the task of an asynchronous request; returns the request's id.
+    pub fn request<F>(&self, request: Request, run: impl FnOnce(Answers) -> F) -> u64
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let id = self.last_request.get() + 1;
         self.last_request.set(id);
         let sender = self.sender.clone();
-        let task = tokio::spawn(async move {
-            let reply = future.await;
-            sender.send(Arrival::Reply(id, reply));
-        });
-        let mut requests = self.queue.requests.borrow_mut();
-        requests.insert(id, (request, task.abort_handle()));
+        let task = tokio::spawn(run(Answers { sender, id })).abort_handle();
+        let pending = Pending {
+            request: Rc::new(request),
+            task,
+        };
+        self.queue.requests.borrow_mut().insert(id, pending);
         id
     }
 
     /// Forgets a request. Returns whether it was pending.
     pub fn cancel(&self, id: u64) -> bool {
-        let request = self.queue.requests.borrow_mut().remove(&id);
-        match request {
-            Some((_, task)) => {
-                task.abort();
+        let pending = self.queue.requests.borrow_mut().remove(&id);
+        match pending {
+            Some(pending) => {
+                pending.task.abort();
                 true
             }
             None => false,
         }
     }
 
-    /// Forgets all requests: `disconnect` calls no callbacks.
-    pub fn cancel_all(&self) {
-        for (_, task) in self.queue.requests.take().into_values() {
-            task.abort();
-        }
-    }
-
     pub fn release(&self) {
-        self.cancel_all();
+        for pending in self.queue.requests.take().into_values() {
+            pending.task.abort();
+        }
         self.queue.arrivals.clear();
         let subscriptions = self.queue.subscriptions.take();
         let ticket = self.ticket.take();
@@ -160,15 +203,18 @@ impl Target for Queue {
         let Some(arrival) = self.arrivals.pop() else {
             return false;
         };
-        if let Some(core) = self.core.borrow().upgrade() {
-            match arrival {
-                Arrival::Message(id, message) => self.message(&core, id, message),
-                Arrival::Ended(id) => {
-                    let ended = self.subscriptions.borrow_mut().remove(&id);
-                    drop(ended);
-                }
-                Arrival::Reply(id, reply) => self.reply(&core, id, reply),
+        let core = self.core.borrow().upgrade();
+        let Some(core) = core else { return true };
+        match arrival {
+            Arrival::Message(id, message, backlog) => {
+                backlog.handled(&message);
+                self.message(&core, id, message);
             }
+            Arrival::Ended(id) => {
+                let ended = self.subscriptions.borrow_mut().remove(&id);
+                drop(ended);
+            }
+            Arrival::Answer(id, answer, last) => self.answer(&core, id, answer, last),
         }
         true
     }
@@ -186,19 +232,20 @@ impl Queue {
         interp.callback(&subscription.callback, [subject, body, reply]);
     }
 
-    /// Calls `callback timedOut reply`.
-    fn reply(&self, core: &Core, id: u64, reply: ClientResult<Message>) {
-        let request = self.requests.borrow_mut().remove(&id);
-        let (Some((request, _)), Some(interp)) = (request, core.object.interp()) else {
+    /// Calls `callback timedOut reply`, unless the request was cancelled meanwhile.
+    fn answer(&self, core: &Core, id: u64, answer: Answer, last: bool) {
+        let request = match last {
+            true => self.requests.borrow_mut().remove(&id).map(|p| p.request),
+            false => self.requests.borrow().get(&id).map(|p| p.request.clone()),
+        };
+        let (Some(request), Some(interp)) = (request, core.object.interp()) else {
             return;
         };
-        let (timed_out, body) = match reply {
-            Ok(message) => {
-                // A status 503 is the answer of a server to a request that nobody listens to.
-                let failed = crate::client::message::status(&message) == Some(503);
-                (failed, core.body(&message, 0, request.dictmsg))
-            }
-            Err(_) => (true, Obj::empty()),
+        let (timed_out, body) = match answer {
+            Answer::Reply(message, sub) => (false, core.body(&message, sub, request.dictmsg)),
+            Answer::Status(message, sub) => (true, core.body(&message, sub, request.dictmsg)),
+            Answer::TimedOut => (true, Obj::empty()),
+            Answer::Nothing => return,
         };
         interp.callback(&request.callback, [Obj::from(timed_out), body]);
     }

@@ -1,12 +1,13 @@
 //! The methods of `nats::connection`: arguments in, client called, values out.
 
 use super::config::unknown_flags;
-use super::inbox::{Request, Subscription};
+use super::inbox::Subscription;
+use super::requests::{cancel_request, request, request_msg};
 use super::Connection;
 use crate::client::connection::{Publish, Status};
 use crate::client::error::{Code, Error};
 use crate::client::jetstream::JetStream as JetStreamClient;
-use crate::client::message::HeaderMap;
+use crate::client::message::{HeaderMap, HeaderName};
 use crate::client::subject;
 use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::jet_stream::JetStream;
@@ -16,7 +17,7 @@ use crate::runtime;
 use std::time::Duration;
 use tcl::{Call, Method, Obj, Outcome, Result};
 
-type This<'a> = Call<'a, Connection>;
+pub(super) type This<'a> = Call<'a, Connection>;
 
 macro_rules! method {
     ($function:ident, $usage:literal, $args:expr) => {
@@ -88,7 +89,9 @@ fn connect(call: &This) -> Result<Outcome> {
     let _runtime = runtime::enter()?;
     let core = &call.this.core;
     let started = core.client.connect().map_err(raise)?;
-    core.show_events();
+    if started.is_some() {
+        core.show_events_up_to(Status::Connecting);
+    }
     match started {
         Some(connected) if !asynchronous => {
             let core = core.clone();
@@ -109,7 +112,6 @@ fn disconnect(call: &This) -> Result<Outcome> {
         return Outcome::empty();
     }
     let flushed = core.client.disconnect();
-    core.inbox.cancel_all();
     core.show_events();
     let flushed = async move {
         flushed.await;
@@ -119,7 +121,7 @@ fn disconnect(call: &This) -> Result<Outcome> {
 }
 
 /// The checks of a publish that need no connection, in the documented order: closed, then subjects.
-fn outgoing(
+pub(super) fn outgoing(
     call: &This,
     message: (&Obj, &Obj),
     headers: Option<HeaderMap>,
@@ -219,103 +221,21 @@ fn unsubscribe(call: &This) -> Result<Outcome> {
     Outcome::empty()
 }
 
-/// The options that `request` and `request_msg` share.
-struct RequestOptions {
-    timeout: Option<Duration>,
-    callback: Option<Vec<Obj>>,
-    dictmsg: bool,
-}
-
-impl RequestOptions {
-    fn take(call: &This, options: &mut Options) -> Result<RequestOptions> {
-        let config = &call.this.core.config;
-        let timeout = options
-            .timeout("timeout")?
-            .unwrap_or_else(|| Duration::from_millis(config.request_timeout.get()));
-        let callback =
-            match options.raw("callback") {
-                Some(prefix) if !prefix.is_empty() => Some(prefix.to_list().ok_or_else(|| {
-                    crate::commands::options::bad_value("str", "callback", &prefix)
-                })?),
-                _ => None,
-            };
-        Ok(RequestOptions {
-            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
-            callback,
-            dictmsg: options
-                .bool("dictmsg")?
-                .unwrap_or_else(|| config.dictmsg.get()),
-        })
-    }
-}
-
-fn request(call: &This) -> Result<Outcome> {
-    let mut options = Options::parse(&call.args[2..])?;
-    let settings = RequestOptions::take(call, &mut options)?;
-    let headers = headers(options.dict("header")?)?;
-    let check = options.bool("check_subj")?.unwrap_or(true);
-    options.end()?;
-    let publish = outgoing(call, (&call.args[0], &call.args[1]), headers, None, check)?;
-    send_request(call, publish, settings)
-}
-
-fn request_msg(call: &This) -> Result<Outcome> {
-    let msg = Fields::of(&call.args[0])?;
-    let mut options = Options::parse(&call.args[1..])?;
-    let settings = RequestOptions::take(call, &mut options)?;
-    options.end()?;
-    let headers = headers(msg.header.to_dict())?;
-    let publish = outgoing(call, (&msg.subject, &msg.data), headers, None, true)?;
-    if !msg.reply.is_empty() {
-        let text = format!(
-            "request_msg: the reply {} will be ignored",
-            msg.reply.text()
-        );
-        call.this
-            .core
-            .log(crate::client::connection::Level::Warn, &text);
-    }
-    send_request(call, publish, settings)
-}
-
-fn send_request(call: &This, publish: Publish, settings: RequestOptions) -> Result<Outcome> {
-    let _runtime = runtime::enter()?;
-    let core = call.this.core.clone();
-    let reply = core.client.request(publish, settings.timeout);
-    let dictmsg = settings.dictmsg;
-    match settings.callback {
-        Some(callback) => {
-            let request = Request { callback, dictmsg };
-            Outcome::value(core.inbox.request(reply, request))
-        }
-        None => {
-            let finish = move |_, reply| Ok(core.body(&reply, 0, dictmsg));
-            runtime::answer(|| reply, finish)
-        }
-    }
-}
-
-fn cancel_request(call: &This) -> Result<Outcome> {
-    let word = &call.args[0];
-    let core = &call.this.core;
-    let id = crate::commands::options::pos_int(word).filter(|id| core.inbox.cancel(*id));
-    let Some(id) = id else {
-        return Err(invalid_arg(format!("Invalid request ID {}", word.text())));
-    };
-    core.log(
-        crate::client::connection::Level::Debug,
-        &format!("Cancelled request {id}"),
-    );
-    Outcome::empty()
-}
-
 fn ping(call: &This) -> Result<Outcome> {
     let mut options = Options::parse(call.args)?;
     let timeout = options
         .timeout("timeout")?
         .unwrap_or(Duration::from_secs(10));
     options.end()?;
-    let client = &call.this.core.client;
+    let core = &call.this.core;
+    // What counts is the status the script has seen; the network may be ahead of it.
+    if core.status.get() != Status::Connected {
+        return Err(raise(Error::new(
+            Code::ConnectionClosed,
+            "No connection to NATS server",
+        )));
+    }
+    let client = &core.client;
     runtime::answer(|| client.ping(timeout), |_, ()| Ok(shape::boolean(true)))
 }
 
@@ -369,15 +289,15 @@ fn jet_stream(call: &This) -> Result<Outcome> {
 }
 
 /// The fields of a message dict.
-struct Fields {
-    header: Obj,
-    data: Obj,
-    subject: Obj,
-    reply: Obj,
+pub(super) struct Fields {
+    pub(super) header: Obj,
+    pub(super) data: Obj,
+    pub(super) subject: Obj,
+    pub(super) reply: Obj,
 }
 
 impl Fields {
-    fn of(msg: &Obj) -> Result<Fields> {
+    pub(super) fn of(msg: &Obj) -> Result<Fields> {
         let pairs = msg
             .to_dict()
             .ok_or_else(|| invalid_arg(format!("Invalid message {}", msg.text())))?;
@@ -398,9 +318,9 @@ impl Fields {
 /// empty names skipped.
 ///
 /// # Errors
-/// `ErrInvalidArg` for line breaks, which would let a value add headers of its own, and for a malformed
-/// dict or list.
-fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
+/// `ErrInvalidArg` for line breaks, which would let a value add headers of its own, for names that are
+/// not all visible ASCII characters but the colon, and for a malformed dict or list.
+pub(super) fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
     let mut map = HeaderMap::new();
     for (name, values) in dict.unwrap_or_default() {
         let name = name.text().trim().to_string();
@@ -409,11 +329,14 @@ fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
             .ok_or_else(|| invalid_arg(format!("Invalid value list of header {name}")))?;
         for value in values {
             let value = value.text().trim().to_string();
-            if [&name, &value].iter().any(|s| s.contains(['\r', '\n'])) || name.contains(':') {
+            if value.contains(['\r', '\n']) {
                 return Err(invalid_arg(format!("Invalid header {name}")));
             }
             if !name.is_empty() {
-                map.append(name.as_str(), value.as_str());
+                // The transport's own constructor panics on names it does not like.
+                let parsed = HeaderName::try_from(&*name)
+                    .map_err(|_| invalid_arg(format!("Invalid header {name}")))?;
+                map.append(parsed, &*value);
             }
         }
     }

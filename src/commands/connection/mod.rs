@@ -5,16 +5,21 @@
 //! of their own, because `connect` and `disconnect` show theirs before they return, while messages
 //! wait for the event loop.
 
+mod backlog;
 mod config;
 mod inbox;
 mod log;
 mod methods;
+mod requests;
 
 pub use config::Config;
 
-use crate::client::connection::{Connection as Client, Event, Level, Sink, Status};
+use crate::client::connection::{
+    AskPassphrase, Connection as Client, Event, Level, ReconnectDelay, ServerEntry, Sink, Status,
+};
 use crate::commands::children::Children;
-use crate::commands::options::Options;
+use crate::commands::errors::invalid_arg;
+use crate::commands::options::{pos_int, Options};
 use crate::commands::shape;
 use crate::runtime;
 use inbox::Inbox;
@@ -23,9 +28,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tcl::class::Construct;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
 use tcl::{Class, Interp, Method, Obj, Object, Result};
+use tokio::sync::oneshot;
 
 /// The state of a `nats::connection` object.
 pub struct Connection {
@@ -39,7 +46,7 @@ pub struct Core {
     object: Object,
     log: Log,
     inbox: Inbox,
-    events: Receiver<Event>,
+    events: Receiver<Signal>,
     /// The status that the script sees, which lags behind the client's until the event loop runs.
     status: Cell<Status>,
     /// Names of the elements of the array `serverInfo`.
@@ -48,13 +55,39 @@ pub struct Core {
     ticket: RefCell<Option<Ticket>>,
 }
 
+/// What the runtime has for a connection object besides messages.
+enum Signal {
+    Event(Event),
+    /// How long to wait for this server? (`-custom_reconnect_delay`)
+    Delay(ServerEntry, oneshot::Sender<Option<Duration>>),
+    /// The passphrase of a key? (`-password` of `-tls_opts`)
+    Passphrase(String, oneshot::Sender<Option<String>>),
+}
+
 /// Carries the client's events to the Tcl thread.
-struct ToEvents(Sender<Event>);
+struct ToEvents(Sender<Signal>);
 
 impl Sink for ToEvents {
     fn event(&self, event: Event) {
-        self.0.send(event);
+        self.0.send(Signal::Event(event));
     }
+}
+
+/// Asks the Tcl thread. A connection that is gone by then has no answer.
+fn ask_delay(sender: Sender<Signal>) -> ReconnectDelay {
+    Arc::new(move |server| {
+        let (answer, asked) = oneshot::channel();
+        sender.send(Signal::Delay(server, answer));
+        Box::pin(async move { asked.await.ok().flatten() })
+    })
+}
+
+fn ask_passphrase(sender: Sender<Signal>) -> AskPassphrase {
+    Arc::new(move |command| {
+        let (answer, asked) = oneshot::channel();
+        sender.send(Signal::Passphrase(command, answer));
+        Box::pin(async move { asked.await.ok().flatten() })
+    })
 }
 
 impl Class for Connection {
@@ -76,11 +109,13 @@ impl Class for Connection {
         options.end()?;
         let _runtime = runtime::enter()?;
         let (sender, events) = event::channel();
-        let client = Client::new(Arc::new(ToEvents(sender)));
+        let client = Client::new(Arc::new(ToEvents(sender.clone())));
+        let ask = ask_passphrase(sender.clone());
+        client.update(|settings| settings.ask_passphrase = Some(ask));
         let (core, ticket) = event::register(|notifier| {
             events.attach(notifier);
             Rc::new(Core {
-                config: Config::new(&client, name),
+                config: Config::new(&client, name, ask_delay(sender)),
                 inbox: Inbox::new(),
                 client,
                 object: call.object.clone(),
@@ -120,8 +155,8 @@ impl Class for Connection {
 impl Target for Core {
     fn step(self: Rc<Self>) -> bool {
         match self.events.pop() {
-            Some(event) => {
-                self.show(event);
+            Some(signal) => {
+                self.heed(signal);
                 true
             }
             None => false,
@@ -132,8 +167,66 @@ impl Target for Core {
 impl Core {
     /// Shows the events that have come so far, before the calling command goes on.
     fn show_events(&self) {
-        while let Some(event) = self.events.pop() {
-            self.show(event);
+        while let Some(signal) = self.events.pop() {
+            self.heed(signal);
+        }
+    }
+
+    /// Shows what has led to a status, and nothing that came after it: other threads may be faster than
+    /// the calling command, which must not return with a later status.
+    fn show_events_up_to(&self, status: Status) {
+        while let Some(signal) = self.events.pop() {
+            let last = matches!(&signal, Signal::Event(Event::Status(shown)) if *shown == status);
+            self.heed(signal);
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn heed(&self, signal: Signal) {
+        match signal {
+            Signal::Event(event) => self.show(event),
+            // The one who asked may be gone: `disconnect` interrupts any waiting.
+            Signal::Delay(_, answer) if answer.is_closed() => {}
+            Signal::Delay(server, answer) => drop(answer.send(self.reconnect_delay(&server))),
+            Signal::Passphrase(_, answer) if answer.is_closed() => {}
+            Signal::Passphrase(command, answer) => drop(answer.send(self.passphrase(&command))),
+        }
+    }
+
+    /// Calls `-password` of `-tls_opts`. An error goes to the background; the key stays closed then.
+    fn passphrase(&self, command: &str) -> Option<String> {
+        let interp = self.object.interp()?;
+        let words = Obj::from(command).to_list()?;
+        match interp.call(&words, tcl::interp::Scope::Global) {
+            Ok(passphrase) => Some(passphrase.text().into_owned()),
+            Err(error) => {
+                interp.background_error(error);
+                None
+            }
+        }
+    }
+
+    /// Calls `-custom_reconnect_delay` with the dict of a server. Errors, and answers that are no
+    /// number of ms, go to the background; there is no delay then but the usual one.
+    fn reconnect_delay(&self, server: &ServerEntry) -> Option<Duration> {
+        let interp = self.object.interp()?;
+        let mut words = self.config.reconnect_delay()?;
+        words.push(shape::server(server));
+        let delay = interp.call(&words, tcl::interp::Scope::Global);
+        let delay = delay.and_then(|value| {
+            pos_int(&value).ok_or_else(|| {
+                let text = value.text();
+                invalid_arg(format!("Invalid result of -custom_reconnect_delay: {text}"))
+            })
+        });
+        match delay {
+            Ok(ms) => Some(Duration::from_millis(ms)),
+            Err(error) => {
+                interp.background_error(error);
+                None
+            }
         }
     }
 
