@@ -19,42 +19,28 @@ use tcl::{Call, Method, Obj, Outcome, Result};
 
 pub(super) type This<'a> = Call<'a, Connection>;
 
-macro_rules! method {
-    ($function:ident, $usage:literal, $args:expr) => {
-        Method {
-            name: stringify!($function),
-            usage: $usage,
-            args: $args,
-            call: $function,
-        }
-    };
-}
-
 const MANY: usize = usize::MAX;
 
+#[rustfmt::skip]
 pub const TABLE: &[Method<Connection>] = &[
-    method!(cget, "option", 1..=1),
-    method!(configure, "?option? ?value option value ...?", 0..=MANY),
-    method!(reset, "?option ...?", 0..=MANY),
-    method!(connect, "?-async?", 0..=MANY),
-    method!(disconnect, "", 0..=0),
-    method!(
-        publish,
-        "subject message ?reply? ?-option value ...?",
-        2..=MANY
-    ),
-    method!(publish_msg, "msg", 1..=1),
-    method!(subscribe, "subject ?-option value ...?", 1..=MANY),
-    method!(unsubscribe, "subID ?-max_msgs int?", 1..=MANY),
-    method!(request, "subject message ?-option value ...?", 2..=MANY),
-    method!(request_msg, "msg ?-option value ...?", 1..=MANY),
-    method!(cancel_request, "reqID", 1..=1),
-    method!(ping, "?-timeout ms?", 0..=MANY),
-    method!(inbox, "", 0..=0),
-    method!(current_server, "", 0..=0),
-    method!(all_servers, "", 0..=0),
-    method!(server_info, "", 0..=0),
-    method!(jet_stream, "?-option value ...?", 0..=MANY),
+    Method::new("cget", "option", 1..=1, cget),
+    Method::new("configure", "?option? ?value option value ...?", 0..=MANY, configure),
+    Method::new("reset", "?option ...?", 0..=MANY, reset),
+    Method::new("connect", "?-async?", 0..=MANY, connect),
+    Method::new("disconnect", "", 0..=0, disconnect),
+    Method::new("publish", "subject message ?reply? ?-option value ...?", 2..=MANY, publish),
+    Method::new("publish_msg", "msg", 1..=1, publish_msg),
+    Method::new("subscribe", "subject ?-option value ...?", 1..=MANY, subscribe),
+    Method::new("unsubscribe", "subID ?-max_msgs int?", 1..=MANY, unsubscribe),
+    Method::new("request", "subject message ?-option value ...?", 2..=MANY, request),
+    Method::new("request_msg", "msg ?-option value ...?", 1..=MANY, request_msg),
+    Method::new("cancel_request", "reqID", 1..=1, cancel_request),
+    Method::new("ping", "?-timeout ms?", 0..=MANY, ping),
+    Method::new("inbox", "", 0..=0, inbox),
+    Method::new("current_server", "", 0..=0, current_server),
+    Method::new("all_servers", "", 0..=0, all_servers),
+    Method::new("server_info", "", 0..=0, server_info),
+    Method::new("jet_stream", "?-option value ...?", 0..=MANY, jet_stream),
 ];
 
 fn cget(call: &This) -> Result<Outcome> {
