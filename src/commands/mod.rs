@@ -7,6 +7,7 @@ mod jet_stream;
 mod key_value;
 mod kv_origin;
 mod kv_watcher;
+mod metadata;
 mod options;
 mod ordered_consumer;
 mod payload;
@@ -18,12 +19,20 @@ use tcl::command::Command;
 use tcl::{class, command, Interp, Result};
 
 /// The plain commands.
-const COMMANDS: &[Command] = &[Command {
-    name: "::nats::make_kv_origin",
-    usage: "?-option value ...?",
-    args: 0..=usize::MAX,
-    call: kv_origin::make_kv_origin,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "::nats::make_kv_origin",
+        usage: "?-option value ...?",
+        args: 0..=usize::MAX,
+        call: kv_origin::make_kv_origin,
+    },
+    Command {
+        name: "::nats::metadata",
+        usage: "msg",
+        args: 1..=1,
+        call: metadata::metadata,
+    },
+];
 
 /// The script part, embedded so that it cannot be of another version than the library.
 const SCRIPTS: &[&str] = &[

@@ -3,6 +3,8 @@
 use super::payload;
 use crate::client::connection::{Credentials, ServerEntry, ServerInfo};
 use crate::client::error::Error;
+use crate::client::jetstream::metadata::Metadata;
+use crate::client::jetstream::units;
 use crate::client::kv::{Entry, Operation};
 use crate::client::message::{HeaderMap, Message};
 use serde_json::{Map, Value};
@@ -158,6 +160,27 @@ pub fn server_info(info: &ServerInfo) -> Vec<(&'static str, Obj)> {
         fields.push(("ldm", boolean(true)));
     }
     fields
+}
+
+/// `stream consumer num_delivered stream_seq consumer_seq timestamp num_pending`, then `domain` if the
+/// server names one. `timestamp` is in ms since the epoch.
+pub fn metadata(metadata: &Metadata) -> Obj {
+    let mut pairs = vec![
+        (word("stream"), Obj::from(metadata.stream)),
+        (word("consumer"), Obj::from(metadata.consumer)),
+        (word("num_delivered"), Obj::from(metadata.num_delivered)),
+        (word("stream_seq"), Obj::from(metadata.stream_seq)),
+        (word("consumer_seq"), Obj::from(metadata.consumer_seq)),
+        (
+            word("timestamp"),
+            Obj::from(units::ms_from_ns(metadata.timestamp_ns)),
+        ),
+        (word("num_pending"), Obj::from(metadata.num_pending)),
+    ];
+    if let Some(domain) = metadata.domain {
+        pairs.push((word("domain"), Obj::from(domain)));
+    }
+    Obj::dict(pairs.iter().map(|(name, value)| (name, value.clone())))
 }
 
 /// Makes entry dicts of one bucket. The keys and the bucket's name are values that all its entries share.
