@@ -40,6 +40,26 @@ pub fn check_queue(name: &str, strict: bool) -> Result<()> {
     check(name, strict, is_token, Code::BadQueueName, "queue")
 }
 
+/// What a subject and the word behind it, a reply subject or a queue group, may have together. A server
+/// closes the connection at a protocol line of more than 4096 bytes; an inbox and numbers need the rest.
+const MAX_LENGTH: usize = 4000;
+
+/// Checks that a subject fits into a line of the protocol, with what comes behind it.
+///
+/// # Errors
+/// `BadSubject` "Invalid subject …"
+pub fn check_length(subject: &str, behind: Option<&str>) -> Result<()> {
+    let length = subject.len() + behind.map_or(0, str::len);
+    if length <= MAX_LENGTH {
+        return Ok(());
+    }
+    let start: String = subject.chars().take(40).collect();
+    Err(Error::new(
+        Code::BadSubject,
+        format!("Invalid subject {start}…: {length} bytes, more than {MAX_LENGTH}"),
+    ))
+}
+
 fn check(
     text: &str,
     strict: bool,

@@ -18,6 +18,7 @@ use super::subscriptions::{Deliver, Subscriptions};
 use super::supervisor;
 use super::{Inner, Publish};
 use crate::client::error::{Code, Error, Result};
+use crate::client::subject;
 
 /// Everything a connection knows, but its settings.
 pub(super) struct State {
@@ -306,6 +307,11 @@ impl State {
     /// Whether a message can be published, now or later (core.md §12).
     pub(super) fn check_publish(&self, message: &Publish) -> Result<()> {
         self.check_open()?;
+        self.check_size(message)?;
+        subject::check_length(&message.subject, message.reply.as_deref())
+    }
+
+    fn check_size(&self, message: &Publish) -> Result<()> {
         let Some(info) = &self.info else {
             return Ok(());
         };
@@ -370,6 +376,7 @@ impl State {
                 format!("Invalid subject {subject}"),
             ));
         }
+        subject::check_length(&subject, queue)?;
         Ok(self.subscribe(subject, queue, max_msgs, deliver))
     }
 }

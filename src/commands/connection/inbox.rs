@@ -153,6 +153,11 @@ impl Inbox {
         drop(previous);
     }
 
+    /// Whether the script has made this subscription, and it was there a moment ago.
+    pub fn has_subscribed(&self, id: u64) -> bool {
+        self.queue.subscriptions.borrow().contains_key(&id)
+    }
+
     /// What is queued for the subscription so far still runs.
     pub fn unsubscribed(&self, id: u64) {
         self.sender.send(Arrival::Ended(id));

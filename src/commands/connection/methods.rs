@@ -194,7 +194,9 @@ fn unsubscribe(call: &This) -> Result<Outcome> {
     let max_msgs = options.pos_int("max_msgs")?.unwrap_or(0);
     options.end()?;
     let word = &call.args[0];
-    let id = crate::commands::options::pos_int(word).ok_or_else(|| {
+    // Numbers of the package's own subscriptions, for replies and consumers, are not the script's to end.
+    let id = crate::commands::options::pos_int(word).filter(|id| core.inbox.has_subscribed(*id));
+    let id = id.ok_or_else(|| {
         raise(Error::new(
             Code::BadSubscription,
             format!("Invalid subscription ID {}", word.text()),
