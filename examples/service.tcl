@@ -58,6 +58,8 @@ oo::class create Squares {
         if {$working == 0} { my Finish }
     }
 
+    method is_working {} { expr {$working > 0} }
+
     method Finish {} {
         # Hands everything to the socket before it closes.
         $connection disconnect
@@ -84,12 +86,15 @@ puts "client: [llength $answers] answers, the slowest is [lindex $answers end]"
 
 # One request is still being worked on when the service is told to stop.
 $client request squares 100 -callback {apply {{late answer} { set ::last $answer }}}
-$client ping
-$client publish squares.stop {}
-while {![info exists last] || ![info exists stopped]} {
-    after 10 {set tick 1}
-    vwait tick
+proc await {condition} {
+    while {![uplevel 1 [list expr $condition]]} {
+        after 10 {set ::tick 1}
+        vwait ::tick
+    }
 }
+await {[service is_working]}
+$client publish squares.stop {}
+await {[info exists last] && [info exists stopped]}
 puts "client: the last answer is $last"
 try { $client request squares 2 } trap NATS {- options} { puts "client: [dict get $options -errorcode]" }
 
