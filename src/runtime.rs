@@ -8,32 +8,34 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tcl::wait;
 use tcl::{Error, Interp, Obj, Outcome, Result};
-use tokio::runtime::{Builder, EnterGuard, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 
-/// What a message passes on its way (socket, connection, subscription, waiting operation) is a chain of
-/// small steps. One thread takes them all while it is awake; with two, each step wakes the other one,
-/// which costs more than the step (measured: 64 coroutines do half as many operations again with one).
-/// Name look-ups have threads of their own.
-const WORKERS: usize = 1;
+/// The way into the runtime. One thread runs all tasks, in the order in which they are woken: so messages
+/// that arrive on several subscriptions are handed over in their order, and the small steps that a message
+/// takes on its way wake no second thread, which would cost more than the steps. Name look-ups have threads
+/// of their own.
+static RUNTIME: OnceCell<Handle> = OnceCell::new();
 
-static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+/// The runtime of the process, started on first use and never stopped: its thread ends with it.
+fn runtime() -> Result<&'static Handle> {
+    RUNTIME.get_or_try_init(start).map_err(|error| {
+        Error::new(
+            format!("cannot start the network thread: {error}"),
+            &["NATS", "ErrInternal"],
+        )
+    })
+}
 
-/// The runtime of the process, started on first use and never stopped: its threads end with it.
-fn runtime() -> Result<&'static Runtime> {
-    RUNTIME
-        .get_or_try_init(|| {
-            Builder::new_multi_thread()
-                .worker_threads(WORKERS)
-                .thread_name("nats")
-                .enable_all()
-                .build()
-        })
-        .map_err(|error| {
-            Error::new(
-                format!("cannot start the network threads: {error}"),
-                &["NATS", "ErrInternal"],
-            )
-        })
+fn start() -> std::io::Result<Handle> {
+    let runtime = Builder::new_current_thread()
+        .thread_name("nats")
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name("nats".to_string())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
 }
 
 /// Makes `tokio::spawn` and timers work in this thread while the guard lives.
