@@ -222,6 +222,12 @@ impl Connection {
         self.0.lock().info.clone()
     }
 
+    /// Which session this is, from one `connect` to the end that follows; none when closed. What belongs
+    /// to a session ends with it, and sees by this that another one has begun meanwhile.
+    pub fn session(&self) -> Option<u64> {
+        self.0.lock().session()
+    }
+
     /// Where the connection stands.
     pub fn status(&self) -> Status {
         self.0.lock().status()

@@ -81,9 +81,14 @@ impl State {
         self.status
     }
 
+    /// What the present session is called; none when closed.
+    pub(super) fn session(&self) -> Option<u64> {
+        (self.status != Status::Closed).then_some(self.session)
+    }
+
     /// Whether a session is still the current one.
     pub(super) fn is_session(&self, session: u64) -> bool {
-        self.session == session && self.status != Status::Closed
+        self.session() == Some(session)
     }
 
     fn set_status(&mut self, status: Status) {

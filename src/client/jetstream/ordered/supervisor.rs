@@ -46,6 +46,8 @@ enum Trouble {
 /// A consumer, as shared by its owner, its subscription and its supervisor.
 pub(super) struct Shared {
     js: JetStream,
+    /// The session of the connection in which it was made: a later one does not bring it back.
+    session: Option<u64>,
     config: OrderedConfig,
     flow: Mutex<Flow>,
     face: Mutex<Face>,
@@ -86,6 +88,7 @@ impl Shared {
             lost: false,
         };
         Arc::new(Shared {
+            session: js.connection.session(),
             js,
             config,
             flow: Mutex::new(flow),
@@ -378,7 +381,7 @@ impl Shared {
     }
 
     fn is_lost(&self) -> bool {
-        self.face().lost || self.js.connection.status() == Status::Closed
+        self.face().lost || self.js.connection.session() != self.session
     }
 
     fn give_up(&self, error: Error) {
