@@ -23,6 +23,8 @@ pub enum Code {
     MaxPayload,
     /// The server does not support headers.
     HeadersNotSupported,
+    /// The server is too old for this call.
+    NotSupported,
     /// No answer in time.
     Timeout,
     /// Nobody listens on the subject of a request.
@@ -100,6 +102,7 @@ impl Code {
                 | Code::BadQueueName
                 | Code::MaxPayload
                 | Code::HeadersNotSupported
+                | Code::NotSupported
                 | Code::ConnectionClosed
         )
     }
@@ -116,6 +119,7 @@ impl Code {
             Code::BadSubscription => "ErrBadSubscription",
             Code::MaxPayload => "ErrMaxPayload",
             Code::HeadersNotSupported => "ErrHeadersNotSupported",
+            Code::NotSupported => "ErrNotSupported",
             Code::Timeout => "ErrTimeout",
             Code::NoResponders => "ErrNoResponders",
             Code::InvalidCoroutine => "ErrInvalidCoroutine",

@@ -4,15 +4,18 @@ mod children;
 pub mod connection;
 pub mod errors;
 mod jet_stream;
+mod json_builders;
+mod json_options;
+mod json_text;
 mod key_value;
 mod kv_origin;
 mod kv_watcher;
 mod metadata;
 mod options;
 mod ordered_consumer;
+mod outgoing;
 mod payload;
 mod shape;
-mod stream_config;
 mod watched_array;
 
 use tcl::command::Command;
@@ -31,6 +34,24 @@ const COMMANDS: &[Command] = &[
         usage: "msg",
         args: 1..=1,
         call: metadata::metadata,
+    },
+    Command {
+        name: "::nats::make_stream_source",
+        usage: "?-option value ...?",
+        args: 0..=usize::MAX,
+        call: json_builders::make_stream_source,
+    },
+    Command {
+        name: "::nats::make_subject_transform",
+        usage: "?-option value ...?",
+        args: 0..=usize::MAX,
+        call: json_builders::make_subject_transform,
+    },
+    Command {
+        name: "::nats::make_republish",
+        usage: "?-option value ...?",
+        args: 0..=usize::MAX,
+        call: json_builders::make_republish,
     },
 ];
 

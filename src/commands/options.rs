@@ -32,6 +32,14 @@ pub fn bad_value(kind: &str, name: &str, value: &Obj) -> tcl::Error {
     raise(Error::new(code, message))
 }
 
+/// The error of a word that is none of those allowed.
+pub fn bad_choice(name: &str, word: &str, allowed: &[&str]) -> tcl::Error {
+    let allowed = allowed.join(" ");
+    invalid_arg(format!(
+        "Invalid value for the enum {name} : {word}; allowed values: {allowed}"
+    ))
+}
+
 impl Options {
     pub fn parse(words: &[Obj]) -> Result<Options> {
         let mut pairs: Vec<(String, Obj)> = Vec::with_capacity(words.len() / 2);
@@ -123,10 +131,7 @@ impl Options {
         if allowed.contains(&&*text) {
             return Ok(Some(text.into_owned()));
         }
-        Err(invalid_arg(format!(
-            "Invalid value for the enum {name} : {text}; allowed values: {}",
-            allowed.join(" ")
-        )))
+        Err(bad_choice(name, &text, allowed))
     }
 
     /// A dict of texts.

@@ -5,11 +5,12 @@
 //! connection, and `RetryInterval`, the time in ms between attempts to create a lost consumer again.
 
 use super::connection::Core;
-use super::errors::invalid_arg;
+use super::errors::{invalid_arg, raise};
 use super::jet_stream::{JetStream, Shared};
 use super::options::{pos_int, Options};
-use super::{shape, stream_config};
+use super::shape;
 use crate::client::connection::Level;
+use crate::client::jetstream::names;
 use crate::client::jetstream::ordered::{
     Change, DeliverPolicy, FlowControl, Item, Observer, OrderedConfig, OrderedConsumer as Client,
 };
@@ -207,7 +208,7 @@ fn name(call: &Call<OrderedConsumer>) -> Result<Outcome> {
 pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
     let shared: Rc<Shared> = call.this.shared.clone();
     let stream = call.args[0].text().into_owned();
-    stream_config::check_name(&stream)?;
+    names::check_stream(&stream).map_err(raise)?;
     let mut options = Options::parse(&call.args[1..])?;
     let callback = options.callback("callback")?.unwrap_or_default();
     let config = OrderedConfig {

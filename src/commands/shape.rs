@@ -4,7 +4,7 @@ use super::payload;
 use crate::client::connection::{Credentials, ServerEntry, ServerInfo};
 use crate::client::error::Error;
 use crate::client::jetstream::metadata::Metadata;
-use crate::client::jetstream::units;
+use crate::client::jetstream::{units, ApiError, StoredMessage};
 use crate::client::kv::{Entry, Operation};
 use crate::client::message::{HeaderMap, Message};
 use serde_json::{Map, Value};
@@ -34,6 +34,15 @@ pub fn json_dict(map: &Map<String, Value>) -> Obj {
     Obj::dict(keys.iter().zip(map.values().map(json)))
 }
 
+/// What a stream said against a message: `code err_code errorMessage`.
+pub fn api_error(error: &ApiError) -> Obj {
+    Obj::dict([
+        (&word("code"), Obj::from(error.code)),
+        (&word("err_code"), Obj::from(error.err_code)),
+        (&word("errorMessage"), Obj::from(&*error.description)),
+    ])
+}
+
 /// A list of texts.
 pub fn texts(items: Vec<String>) -> Obj {
     Obj::list(items.iter().map(|item| Obj::from(&**item)))
@@ -57,7 +66,7 @@ pub fn last_error(error: Option<&Error>) -> Obj {
 /// A message: `header data subject reply sub_id`.
 pub fn message(message: &Message, sub_id: Obj, utf8: bool) -> Obj {
     Obj::dict([
-        (&word("header"), header(message)),
+        (&word("header"), header(status(message), &message.headers)),
         (&word("data"), payload::decode(&message.payload, utf8)),
         (&word("subject"), Obj::from(&*message.subject)),
         (
@@ -68,19 +77,23 @@ pub fn message(message: &Message, sub_id: Obj, utf8: bool) -> Obj {
     ])
 }
 
-/// Header names, sorted, with lists of values; a status line appears as `Status` and `Description`.
-fn header(message: &Message) -> Obj {
-    let mut pairs = Vec::new();
-    if let Some(status) = message.status {
-        let number = i64::from(status.as_u16());
-        pairs.push((word("Status"), Obj::list([Obj::from(number)])));
-        if let Some(description) = message.description.as_deref().filter(|d| !d.is_empty()) {
-            let description = Obj::list([Obj::from(description)]);
-            pairs.push((word("Description"), description));
-        }
-    }
+/// A message of a stream: `header data subject reply sub_id seq time`; `time` as the server writes it.
+pub fn stored_message(message: &StoredMessage, sub_id: Obj, utf8: bool) -> Obj {
+    Obj::dict([
+        (&word("header"), header(Vec::new(), &message.headers)),
+        (&word("data"), payload::decode(&message.payload, utf8)),
+        (&word("subject"), Obj::from(&*message.subject)),
+        (&word("reply"), Obj::empty()),
+        (&word("sub_id"), sub_id),
+        (&word("seq"), Obj::from(message.sequence)),
+        (&word("time"), Obj::from(&*message.time)),
+    ])
+}
+
+/// A header dict: what is given, then the headers by name, each with the list of its values.
+fn header(mut pairs: Vec<(Obj, Obj)>, headers: &Option<HeaderMap>) -> Obj {
     // The transport keeps them in a hash table; sorted, equal messages make equal dicts.
-    let mut headers: Vec<_> = message.headers.iter().flat_map(HeaderMap::iter).collect();
+    let mut headers: Vec<_> = headers.iter().flat_map(HeaderMap::iter).collect();
     headers.sort_by_cached_key(|(name, _)| name.to_string());
     for (name, values) in headers {
         let values = values.iter().map(|value| Obj::from(value.as_str()));
@@ -90,6 +103,20 @@ fn header(message: &Message) -> Obj {
         return Obj::empty();
     }
     Obj::dict(pairs.iter().map(|(name, values)| (name, values.clone())))
+}
+
+/// A status line appears as the headers `Status` and `Description`.
+fn status(message: &Message) -> Vec<(Obj, Obj)> {
+    let Some(status) = message.status else {
+        return Vec::new();
+    };
+    let number = Obj::from(i64::from(status.as_u16()));
+    let mut pairs = vec![(word("Status"), Obj::list([number]))];
+    if let Some(description) = message.description.as_deref().filter(|d| !d.is_empty()) {
+        let description = Obj::list([Obj::from(description)]);
+        pairs.push((word("Description"), description));
+    }
+    pairs
 }
 
 /// `scheme host port discovered reconnects last_attempt`, then credentials if the URL had them.

@@ -63,12 +63,39 @@ impl JetStream {
         tail: &str,
         body: impl Into<Bytes>,
     ) -> impl Future<Output = Result<Json>> + Send + 'static {
+        let checked = Checked::new(self.subject(tail));
+        self.checked_api(checked, body.into())
+    }
+
+    /// As [`JetStream::api`], for a whole subject.
+    pub(super) fn checked_api(
+        &self,
+        subject: Result<Checked>,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
         let js = self.clone();
-        let subject = self.subject(tail);
+        async move {
+            let reply = js.ask(subject?, body).await.map_err(not_enabled)?;
+            Ok(parse_reply(&reply.payload)??)
+        }
+    }
+
+    /// Calls the API and returns the text of the reply as it came.
+    ///
+    /// # Errors
+    /// `BadSubject`; `NoResponders`; `Timeout`; `ConnectionClosed`; and what [`ApiError`] maps to.
+    pub fn api_text(
+        &self,
+        tail: &str,
+        body: impl Into<Bytes>,
+    ) -> impl Future<Output = Result<String>> + Send + 'static {
+        let js = self.clone();
+        let subject = Checked::new(self.subject(tail));
         let body = body.into();
         async move {
-            let reply = js.ask(subject, body).await.map_err(not_enabled)?;
-            Ok(parse_reply(&reply.payload)??)
+            let reply = js.request(subject?.0, body).await?;
+            parse_reply(&reply.payload)??;
+            Ok(String::from_utf8_lossy(&reply.payload).into_owned())
         }
     }
 
@@ -105,9 +132,27 @@ impl JetStream {
         }
     }
 
+    /// The names that [`JetStream::pages`] finds.
+    pub(super) fn names(
+        &self,
+        tail: &str,
+        list: &'static str,
+        query: Json,
+    ) -> impl Future<Output = Result<Vec<String>>> + Send + 'static {
+        let names = self.pages(tail, list, query);
+        async move {
+            let names = names.await?.into_iter();
+            Ok(names
+                .filter_map(|name| match name {
+                    Value::String(name) => Some(name),
+                    _ => None,
+                })
+                .collect())
+        }
+    }
+
     /// A request with this handle's time limit; the reply is not looked into.
-    pub(super) async fn ask(&self, subject: String, body: Bytes) -> Result<Message> {
-        subject::check_publish(&subject, true)?;
+    pub(super) async fn ask(&self, Checked(subject): Checked, body: Bytes) -> Result<Message> {
         if !self.trace {
             return self.request(subject, body).await;
         }
@@ -128,6 +173,27 @@ impl JetStream {
 
     fn log(&self, text: String) {
         self.connection.log(Level::Debug, text);
+    }
+}
+
+/// The whole subject of an API call, fit for the protocol.
+pub(super) struct Checked(String);
+
+impl Checked {
+    /// # Errors
+    /// `BadSubject` "Invalid subject …"
+    pub(super) fn new(subject: String) -> Result<Checked> {
+        subject::check_publish(&subject, true)?;
+        Ok(Checked(subject))
+    }
+
+    /// Adds a filter, in which wildcards are allowed.
+    ///
+    /// # Errors
+    /// `BadSubject` "Invalid subject …"
+    pub(super) fn filtered(self, filter: &str) -> Result<Checked> {
+        subject::check_subscribe(filter, true)?;
+        Ok(Checked(format!("{}.{filter}", self.0)))
     }
 }
 

@@ -6,7 +6,8 @@
 //! them, so that fields which a newer server adds are not lost on the way.
 //!
 //! - `api`: requests, replies, error objects, paging
-//! - `stream`, `stored`, `publish`: what the API offers, a concept a file
+//! - `stream`, `consumer`, `stored`, `publish`: what the API offers, a concept a file
+//! - `names`: what streams and consumers may be called
 //! - `metadata`: what the reply subject of a delivered message says
 //! - `ordered`: the consumer that neither loses nor repeats a message
 //! - `units`: milliseconds here, nanoseconds there
@@ -16,7 +17,9 @@
 //! [JetStream API reference]: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 
 mod api;
+mod consumer;
 pub mod metadata;
+pub mod names;
 pub mod ordered;
 mod publish;
 mod stored;
@@ -30,9 +33,11 @@ use async_nats::ServerInfo;
 
 pub(crate) use api::JsonExt;
 pub use api::{ApiError, Json};
+pub use consumer::Action;
 pub use stored::{DirectQuery, StoredMessage};
 
 use crate::client::connection::Connection;
+use crate::client::error::{Code, Error, Result};
 
 /// The API prefix of the account's own JetStream.
 pub const DEFAULT_PREFIX: &str = "$JS.API";
@@ -80,6 +85,21 @@ impl JetStream {
         self.connection
             .server_info()
             .is_some_and(|info| server_at_least(&info, major, minor, patch))
+    }
+
+    /// Servers do not answer API calls that they do not know, so these are refused here. Before the first
+    /// handshake nothing is known and nothing refused.
+    fn check_server_at_least(&self, major: u64, minor: u64) -> Result<()> {
+        match self.connection.server_info() {
+            Some(info) if !server_at_least(&info, major, minor, 0) => Err(Error::new(
+                Code::NotSupported,
+                format!(
+                    "The server's version is {}, this needs {major}.{minor} or later",
+                    info.version
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

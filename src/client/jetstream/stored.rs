@@ -8,13 +8,15 @@
 
 use std::future::Future;
 
-use async_nats::header::{HeaderName, HeaderValue, NATS_SEQUENCE, NATS_SUBJECT, NATS_TIME_STAMP};
+use async_nats::header::{
+    HeaderName, HeaderValue, NATS_SEQUENCE, NATS_STREAM, NATS_SUBJECT, NATS_TIME_STAMP,
+};
 use async_nats::{HeaderMap, Message, Subject};
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::Engine;
 use bytes::Bytes;
 
-use super::api::{body, Json, JsonExt};
+use super::api::{body, Checked, Json, JsonExt};
 use super::JetStream;
 use crate::client::error::{Code, Error, Result};
 use crate::client::message;
@@ -85,7 +87,39 @@ impl JetStream {
                 (self.subject(&format!("DIRECT.GET.{stream}")), body(query))
             }
         };
-        async move { from_direct_reply(js.ask(subject, body).await?) }
+        let subject = Checked::new(subject);
+        async move { from_direct_reply(js.ask(subject?, body).await?) }
+    }
+
+    /// Deletes a message from a stream; the query has `seq` and `no_erase`: false overwrites the data, too.
+    /// The result is what the server calls `success`.
+    ///
+    /// # Errors
+    /// `StreamNotFound`; `JsResponse` 500/10057 if there is no such message; those of [`JetStream::api`].
+    pub fn stream_msg_delete(
+        &self,
+        stream: &str,
+        query: &Json,
+    ) -> impl Future<Output = Result<bool>> + Send + 'static {
+        let reply = self.api(&format!("STREAM.MSG.DELETE.{stream}"), body(query));
+        async move { Ok(reply.await?.flag("success")) }
+    }
+}
+
+impl StoredMessage {
+    /// The message without the headers that a direct get adds.
+    pub fn without_origin(mut self) -> StoredMessage {
+        let origin = [NATS_STREAM, NATS_SUBJECT, NATS_SEQUENCE, NATS_TIME_STAMP];
+        let mut kept = HeaderMap::new();
+        for (name, values) in self.headers.iter().flat_map(HeaderMap::iter) {
+            if !origin.contains(name) {
+                for value in values {
+                    kept.append(name.clone(), value.clone());
+                }
+            }
+        }
+        self.headers = (!kept.is_empty()).then_some(kept);
+        self
     }
 }
 
@@ -204,6 +238,12 @@ mod tests {
         assert_eq!(message.sequence, 12);
         assert_eq!(message.time, "2022-11-22T13:31:35Z");
         assert_eq!(message.payload, "value");
+        assert!(message.without_origin().headers.is_none());
+        let mine = [ORIGIN.as_slice(), &[("a", "1"), ("a", "2")]].concat();
+        let message = from_direct_reply(reply(None, &mine)).unwrap();
+        let headers = message.without_origin().headers.unwrap();
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers.get_all("a").count(), 2);
     }
 
     #[test]

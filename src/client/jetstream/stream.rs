@@ -5,8 +5,6 @@
 
 use std::future::Future;
 
-use serde_json::Value;
-
 use super::api::{body, Json, JsonExt};
 use super::{units, JetStream};
 use crate::client::error::{Code, Error, Result};
@@ -86,16 +84,28 @@ impl JetStream {
         subject: Option<&str>,
     ) -> impl Future<Output = Result<Vec<String>>> + Send + 'static {
         let query = subject.map(|subject| ("subject".to_owned(), subject.into()));
-        let names = self.pages("STREAM.NAMES", "streams", query.into_iter().collect());
-        async move {
-            let names = names.await?.into_iter();
-            Ok(names
-                .filter_map(|name| match name {
-                    Value::String(name) => Some(name),
-                    _ => None,
-                })
-                .collect())
-        }
+        self.names("STREAM.NAMES", "streams", query.into_iter().collect())
+    }
+
+    /// Creates a stream from the text of a configuration, which is sent as it is; so is the reply
+    /// returned. Nothing is converted.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::api_text`].
+    pub fn create_stream_from_json(
+        &self,
+        stream: &str,
+        config: String,
+    ) -> impl Future<Output = Result<String>> + Send + 'static {
+        self.api_text(&format!("STREAM.CREATE.{stream}"), config)
+    }
+
+    /// The account's limits and what it uses of them.
+    ///
+    /// # Errors
+    /// `JetStreamNotEnabledForAccount`; those of [`JetStream::api`].
+    pub fn account_info(&self) -> impl Future<Output = Result<Json>> + Send + 'static {
+        self.api("INFO", "")
     }
 
     fn configure_stream(

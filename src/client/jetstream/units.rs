@@ -52,6 +52,12 @@ pub fn ns_from_time(time: &str) -> Option<i64> {
     i64::try_from(time.unix_timestamp_nanos()).ok()
 }
 
+/// The time that comes a duration from now, in the server's notation; `None` past the year 9999.
+pub fn time_after(duration: Duration) -> Option<String> {
+    let time = OffsetDateTime::now_utc().checked_add(duration.try_into().ok()?)?;
+    time.format(&Rfc3339).ok()
+}
+
 /// The time a field of a reply names, in nanoseconds since the epoch.
 pub(crate) fn time_field(reply: &Json, key: &str) -> Option<i64> {
     reply.text(key).and_then(ns_from_time)
@@ -88,6 +94,15 @@ mod tests {
     fn durations() {
         assert_eq!(ns(Duration::from_millis(5000)).to_string(), "5000000000");
         assert_eq!(ns(Duration::MAX), Value::from(i64::MAX));
+    }
+
+    #[test]
+    fn times_to_come() {
+        let hour = Duration::from_secs(3600);
+        let now = ns_from_time(&time_after(Duration::ZERO).unwrap()).unwrap();
+        let then = ns_from_time(&time_after(hour).unwrap()).unwrap();
+        assert!(then - now >= 3_600_000_000_000 && then - now < 3_660_000_000_000);
+        assert_eq!(time_after(Duration::MAX), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use super::backlog::Backlog;
 use super::Core;
 use crate::client::connection::Deliver;
+use crate::client::jetstream::{ApiError, Json};
 use crate::client::message::Message;
 use crate::commands::{payload, shape};
 use std::cell::{Cell, RefCell};
@@ -37,6 +38,12 @@ pub enum Answer {
     /// The server's word that nobody listens; counts as "timed out".
     Status(Message, u64),
     TimedOut,
+    /// A stream's acknowledgement of a message.
+    Stored(Json),
+    /// The stream said no.
+    Refused(ApiError),
+    /// No word of a stream came.
+    Unacknowledged,
     /// Nothing: the callback is not called.
     Nothing,
 }
@@ -46,17 +53,24 @@ pub struct Subscription {
     pub dictmsg: bool,
 }
 
-/// What an asynchronous request calls: `callback timedOut reply`.
+/// What an asynchronous request calls: `callback timedOut reply`; a publication of JetStream's
+/// `callback timedOut acknowledgement error`.
 pub struct Request {
     pub callback: Vec<Obj>,
     pub dictmsg: bool,
+    pub owner: Owner,
 }
+
+/// On whose behalf requests are made, so that they can be cancelled together.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owner(u64);
 
 pub struct Inbox {
     sender: Sender<Arrival>,
     queue: Rc<Queue>,
     ticket: RefCell<Option<Ticket>>,
     last_request: Cell<u64>,
+    last_owner: Cell<u64>,
 }
 
 /// The Tcl thread's side, which the event source drains.
@@ -129,6 +143,7 @@ impl Inbox {
             queue,
             ticket: RefCell::new(Some(ticket)),
             last_request: Cell::new(0),
+            last_owner: Cell::new(0),
         }
     }
 
@@ -192,6 +207,23 @@ impl Inbox {
         }
     }
 
+    /// A new owner; the default one is the connection itself.
+    pub fn owner(&self) -> Owner {
+        self.last_owner.set(self.last_owner.get() + 1);
+        Owner(self.last_owner.get())
+    }
+
+    /// Forgets all requests of an owner.
+    pub fn cancel_of(&self, owner: Owner) {
+        let mut requests = self.queue.requests.borrow_mut();
+        let cancelled: Vec<Pending> = requests
+            .extract_if(|_, pending| pending.request.owner == owner)
+            .map(|(_, pending)| pending)
+            .collect();
+        drop(requests);
+        cancelled.iter().for_each(|pending| pending.task.abort());
+    }
+
     pub fn release(&self) {
         for pending in self.queue.requests.take().into_values() {
             pending.task.abort();
@@ -246,13 +278,10 @@ impl Queue {
         let (Some(request), Some(interp)) = (request, core.object.interp()) else {
             return;
         };
-        let (timed_out, body) = match answer {
-            Answer::Reply(message, sub) => (false, core.body(&message, sub, request.dictmsg)),
-            Answer::Status(message, sub) => (true, core.body(&message, sub, request.dictmsg)),
-            Answer::TimedOut => (true, Obj::empty()),
-            Answer::Nothing => return,
+        let Some(words) = core.answer(answer, &request) else {
+            return;
         };
-        interp.callback(&request.callback, [Obj::from(timed_out), body]);
+        interp.callback(&request.callback, words);
     }
 }
 
@@ -264,5 +293,20 @@ impl Core {
             true => shape::message(message, Obj::from(sub_id), utf8),
             false => payload::decode(&message.payload, utf8),
         }
+    }
+
+    /// The words that a request's callback gets.
+    fn answer(&self, answer: Answer, request: &Request) -> Option<Vec<Obj>> {
+        let body = |message, sub| self.body(message, sub, request.dictmsg);
+        let (timed_out, words) = match answer {
+            Answer::Reply(message, sub) => (false, vec![body(&message, sub)]),
+            Answer::Status(message, sub) => (true, vec![body(&message, sub)]),
+            Answer::TimedOut => (true, vec![Obj::empty()]),
+            Answer::Stored(ack) => (false, vec![shape::json_dict(&ack), Obj::empty()]),
+            Answer::Refused(error) => (false, vec![Obj::empty(), shape::api_error(&error)]),
+            Answer::Unacknowledged => (true, vec![Obj::empty(), Obj::empty()]),
+            Answer::Nothing => return None,
+        };
+        Some([Obj::from(timed_out)].into_iter().chain(words).collect())
     }
 }

@@ -4,15 +4,15 @@ use super::config::unknown_flags;
 use super::inbox::Subscription;
 use super::requests::{cancel_request, request, request_msg};
 use super::Connection;
-use crate::client::connection::{Publish, Status};
+use crate::client::connection::Status;
 use crate::client::error::{Code, Error};
-use crate::client::jetstream::JetStream as JetStreamClient;
-use crate::client::message::{HeaderMap, HeaderName};
+use crate::client::jetstream::{domain_prefix, JetStream as JetStreamClient, DEFAULT_PREFIX};
 use crate::client::subject;
 use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::jet_stream::JetStream;
 use crate::commands::options::Options;
-use crate::commands::{payload, shape};
+use crate::commands::outgoing::{self, headers, Fields};
+use crate::commands::shape;
 use crate::runtime;
 use std::time::Duration;
 use tcl::{Call, Method, Obj, Outcome, Result};
@@ -106,31 +106,6 @@ fn disconnect(call: &This) -> Result<Outcome> {
     runtime::answer(|| flushed, |_, ()| Ok(Obj::empty()))
 }
 
-/// The checks of a publish that need no connection, in the documented order: closed, then subjects.
-pub(super) fn outgoing(
-    call: &This,
-    message: (&Obj, &Obj),
-    headers: Option<HeaderMap>,
-    reply: Option<String>,
-    check: bool,
-) -> Result<Publish> {
-    let core = &call.this.core;
-    let payload = payload::encode(message.1, core.config.utf8_convert.get())?;
-    let publish = Publish {
-        subject: message.0.text().into_owned().into(),
-        payload,
-        headers,
-        reply: reply.filter(|reply| !reply.is_empty()).map(Into::into),
-    };
-    core.client.check_publish(&publish).map_err(raise)?;
-    let strict = core.config.check_subjects.get();
-    subject::check_publish(&publish.subject, strict && check).map_err(raise)?;
-    if let Some(reply) = &publish.reply {
-        subject::check_reply(reply, strict).map_err(raise)?;
-    }
-    Ok(publish)
-}
-
 fn publish(call: &This) -> Result<Outcome> {
     let (words, rest) = call.args.split_at(2);
     let (reply, headers, check) = match rest {
@@ -145,8 +120,9 @@ fn publish(call: &This) -> Result<Outcome> {
         }
     };
     let _runtime = runtime::enter()?;
-    let publish = outgoing(call, (&words[0], &words[1]), headers, reply, check)?;
-    call.this.core.client.publish(publish).map_err(raise)?;
+    let core = &call.this.core;
+    let publish = outgoing::message(core, (&words[0], &words[1]), headers, reply, check)?;
+    core.client.publish(publish).map_err(raise)?;
     Outcome::empty()
 }
 
@@ -155,8 +131,9 @@ fn publish_msg(call: &This) -> Result<Outcome> {
     let msg = Fields::of(&call.args[0])?;
     let headers = headers(msg.header.to_dict())?;
     let reply = Some(msg.reply.text().into_owned());
-    let publish = outgoing(call, (&msg.subject, &msg.data), headers, reply, true)?;
-    call.this.core.client.publish(publish).map_err(raise)?;
+    let core = &call.this.core;
+    let publish = outgoing::message(core, (&msg.subject, &msg.data), headers, reply, true)?;
+    core.client.publish(publish).map_err(raise)?;
     Outcome::empty()
 }
 
@@ -264,9 +241,9 @@ fn jet_stream(call: &This) -> Result<Outcome> {
                 "-domain and -api_prefix are mutually exclusive",
             ))
         }
-        (Some(domain), None) => format!("$JS.{domain}.API"),
+        (Some(domain), None) => domain_prefix(&domain),
         (None, Some(prefix)) => prefix,
-        (None, None) => "$JS.API".to_string(),
+        (None, None) => DEFAULT_PREFIX.to_string(),
     };
     let core = &call.this.core;
     let timeout = timeout.unwrap_or(Duration::from_millis(5000));
@@ -274,59 +251,4 @@ fn jet_stream(call: &This) -> Result<Outcome> {
     let object = JetStream::create(call.interp, core.clone(), client)?;
     core.children.add(&object);
     Outcome::value(object.name())
-}
-
-/// The fields of a message dict.
-pub(super) struct Fields {
-    pub(super) header: Obj,
-    pub(super) data: Obj,
-    pub(super) subject: Obj,
-    pub(super) reply: Obj,
-}
-
-impl Fields {
-    pub(super) fn of(msg: &Obj) -> Result<Fields> {
-        let pairs = msg
-            .to_dict()
-            .ok_or_else(|| invalid_arg(format!("Invalid message {}", msg.text())))?;
-        let field = |name: &str| {
-            let found = pairs.iter().find(|(key, _)| key.text() == name);
-            found.map_or_else(Obj::empty, |(_, value)| value.clone())
-        };
-        Ok(Fields {
-            header: field("header"),
-            data: field("data"),
-            subject: field("subject"),
-            reply: field("reply"),
-        })
-    }
-}
-
-/// A header dict (name, list of values) for the wire; none if it is empty. Names and values are trimmed,
-/// empty names skipped.
-///
-/// # Errors
-/// `ErrInvalidArg` for line breaks, which would let a value add headers of its own, for names that are
-/// not all visible ASCII characters but the colon, and for a malformed dict or list.
-pub(super) fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
-    let mut map = HeaderMap::new();
-    for (name, values) in dict.unwrap_or_default() {
-        let name = name.text().trim().to_string();
-        let values = values
-            .to_list()
-            .ok_or_else(|| invalid_arg(format!("Invalid value list of header {name}")))?;
-        for value in values {
-            let value = value.text().trim().to_string();
-            if value.contains(['\r', '\n']) {
-                return Err(invalid_arg(format!("Invalid header {name}")));
-            }
-            if !name.is_empty() {
-                // The transport's own constructor panics on names it does not like.
-                let parsed = HeaderName::try_from(&*name)
-                    .map_err(|_| invalid_arg(format!("Invalid header {name}")))?;
-                map.append(parsed, &*value);
-            }
-        }
-    }
-    Ok((!map.is_empty()).then_some(map))
 }

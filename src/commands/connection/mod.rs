@@ -7,7 +7,7 @@
 
 mod backlog;
 mod config;
-mod inbox;
+pub(super) mod inbox;
 mod log;
 mod methods;
 mod requests;
@@ -45,7 +45,7 @@ pub struct Core {
     pub config: Config,
     object: Object,
     log: Log,
-    inbox: Inbox,
+    pub(super) inbox: Inbox,
     events: Receiver<Signal>,
     /// The status that the script sees, which lags behind the client's until the event loop runs.
     status: Cell<Status>,

@@ -3,14 +3,15 @@
 //! With `-max_msgs` a request gathers several replies on an inbox of its own, otherwise it takes the
 //! first one. Either is synchronous, or calls a callback `timedOut reply` for what it gets.
 
-use super::inbox::{Answer, Answers, Request};
-use super::methods::{headers, outgoing, Fields, This};
+use super::inbox::{Answer, Answers, Owner, Request};
+use super::methods::This;
 use super::Core;
 use crate::client::connection::{Gather, Gathered, Level, Publish};
 use crate::client::error::{Code, Result as ClientResult};
 use crate::client::message::{self, Message};
 use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::options::{bad_value, pos_int, Options};
+use crate::commands::outgoing::{self, headers, Fields};
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
@@ -54,7 +55,8 @@ pub(super) fn request(call: &This) -> Result<Outcome> {
     let headers = headers(options.dict("header")?)?;
     let check = options.bool("check_subj")?.unwrap_or(true);
     options.end()?;
-    let publish = outgoing(call, (&call.args[0], &call.args[1]), headers, None, check)?;
+    let words = (&call.args[0], &call.args[1]);
+    let publish = outgoing::message(&call.this.core, words, headers, None, check)?;
     match max_msgs {
         None => request_one(call, publish, settings),
         Some(max) => request_many(call, publish, settings, max),
@@ -68,12 +70,9 @@ pub(super) fn request_msg(call: &This) -> Result<Outcome> {
     let settings = Settings::take(call, &mut options)?;
     options.end()?;
     let headers = headers(msg.header.to_dict())?;
-    let publish = outgoing(call, (&msg.subject, &msg.data), headers, None, true)?;
-    if !msg.reply.is_empty() {
-        let reply = msg.reply.text();
-        let text = format!("request_msg: the reply {reply} will be ignored");
-        call.this.core.log(Level::Warn, &text);
-    }
+    let words = (&msg.subject, &msg.data);
+    let publish = outgoing::message(&call.this.core, words, headers, None, true)?;
+    msg.ignore_reply(&call.this.core);
     request_one(call, publish, settings)
 }
 
@@ -88,7 +87,11 @@ fn request_one(call: &This, publish: Publish, settings: Settings) -> Result<Outc
     };
     let reply = core.client.request_or_status(publish, settings.timeout);
     let id = inbox_id(&core);
-    let request = Request { callback, dictmsg };
+    let request = Request {
+        callback,
+        dictmsg,
+        owner: Owner::default(),
+    };
     Outcome::value(
         core.inbox
             .request(request, |answers| one(reply, id, answers)),
@@ -117,8 +120,11 @@ fn request_many(call: &This, publish: Publish, settings: Settings, max: u64) -> 
     let gather = gather.map_err(raise)?;
     let id = gather.subscription();
     if let Some(callback) = settings.callback {
-        let dictmsg = true;
-        let request = Request { callback, dictmsg };
+        let request = Request {
+            callback,
+            dictmsg: true,
+            owner: Owner::default(),
+        };
         return Outcome::value(core.inbox.request(request, |answers| many(gather, answers)));
     }
     runtime::answer(

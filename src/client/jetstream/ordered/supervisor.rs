@@ -218,8 +218,7 @@ impl Shared {
     /// Whether the server says that there is no such consumer.
     async fn is_unknown(&self) -> bool {
         let name = self.face().name.clone();
-        let call = format!("CONSUMER.INFO.{}.{name}", self.config.stream);
-        match self.js.api(&call, "").await {
+        match self.js.consumer_info(&self.config.stream, &name).await {
             Ok(_) => false,
             Err(error) => matches!(error.code, Code::ConsumerNotFound | Code::StreamNotFound),
         }

@@ -1,0 +1,102 @@
+//! Messages on their way out: message dicts, headers, and the checks that need no server.
+
+use super::connection::Core;
+use super::errors::{invalid_arg, raise};
+use super::payload;
+use crate::client::connection::{Level, Publish};
+use crate::client::message::{HeaderMap, HeaderName};
+use crate::client::subject;
+use tcl::{Obj, Result};
+
+/// A message to be published, after the checks that need no server, in the documented order: closed, size,
+/// subjects. `check` is the call's own `-check_subj`.
+///
+/// # Errors
+/// `ErrConnectionClosed`, `ErrMaxPayload`, `ErrHeadersNotSupported`, `ErrBadSubject`; `ErrInvalidArg` for a
+/// payload that is no byte string.
+pub fn message(
+    core: &Core,
+    (subject, data): (&Obj, &Obj),
+    headers: Option<HeaderMap>,
+    reply: Option<String>,
+    check: bool,
+) -> Result<Publish> {
+    let payload = payload::encode(data, core.config.utf8_convert.get())?;
+    let publish = Publish {
+        subject: subject.text().into_owned().into(),
+        payload,
+        headers,
+        reply: reply.filter(|reply| !reply.is_empty()).map(Into::into),
+    };
+    core.client.check_publish(&publish).map_err(raise)?;
+    let strict = core.config.check_subjects.get();
+    subject::check_publish(&publish.subject, strict && check).map_err(raise)?;
+    if let Some(reply) = &publish.reply {
+        subject::check_reply(reply, strict).map_err(raise)?;
+    }
+    Ok(publish)
+}
+
+/// The fields of a message dict.
+pub struct Fields {
+    pub header: Obj,
+    pub data: Obj,
+    pub subject: Obj,
+    pub reply: Obj,
+}
+
+impl Fields {
+    pub fn of(msg: &Obj) -> Result<Fields> {
+        let pairs = msg
+            .to_dict()
+            .ok_or_else(|| invalid_arg(format!("Invalid message {}", msg.text())))?;
+        let field = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| key.text() == name);
+            found.map_or_else(Obj::empty, |(_, value)| value.clone())
+        };
+        Ok(Fields {
+            header: field("header"),
+            data: field("data"),
+            subject: field("subject"),
+            reply: field("reply"),
+        })
+    }
+
+    /// What a request does with a reply subject of the message: its own inbox takes the place.
+    pub fn ignore_reply(&self, core: &Core) {
+        if !self.reply.is_empty() {
+            let reply = self.reply.text();
+            let text = format!("request_msg: the reply {reply} will be ignored");
+            core.log(Level::Warn, &text);
+        }
+    }
+}
+
+/// A header dict (name, list of values) for the wire; none if it is empty. Names and values are trimmed,
+/// empty names skipped.
+///
+/// # Errors
+/// `ErrInvalidArg` for line breaks, which would let a value add headers of its own, for names that are
+/// not all visible ASCII characters but the colon, and for a malformed dict or list.
+pub fn headers(dict: Option<Vec<(Obj, Obj)>>) -> Result<Option<HeaderMap>> {
+    let mut map = HeaderMap::new();
+    for (name, values) in dict.unwrap_or_default() {
+        let name = name.text().trim().to_string();
+        let values = values
+            .to_list()
+            .ok_or_else(|| invalid_arg(format!("Invalid value list of header {name}")))?;
+        for value in values {
+            let value = value.text().trim().to_string();
+            if value.contains(['\r', '\n']) {
+                return Err(invalid_arg(format!("Invalid header {name}")));
+            }
+            if !name.is_empty() {
+                // The transport's own constructor panics on names it does not like.
+                let parsed = HeaderName::try_from(&*name)
+                    .map_err(|_| invalid_arg(format!("Invalid header {name}")))?;
+                map.append(parsed, &*value);
+            }
+        }
+    }
+    Ok((!map.is_empty()).then_some(map))
+}
