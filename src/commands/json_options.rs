@@ -128,6 +128,8 @@ fn object(fields: Fields, value: &Obj) -> Option<Value> {
         let key = key.text().into_owned();
         let field = fields.iter().find(|(name, _)| *name == key);
         let value = match field {
+            // Servers write some texts even if they are empty.
+            Some((_, Kind::ValidStr)) => text(&value)?,
             Some((name, kind)) => json(name, *kind, &value).ok()?,
             None => guess(&value),
         };
