@@ -93,11 +93,20 @@ impl Bucket {
 
     /// An entry of a key, be it a value or a deletion.
     async fn look_up(&self, key: &str, revision: Option<u64>) -> Result<Entry> {
-        let subjects = self.subjects();
-        let subject = subjects.stored(key);
-        match self.stored(&subject, revision).await {
+        let subject = self.subjects().stored(key);
+        let message = self.stored(&subject, revision).await;
+        self.entry_of(key, &subject, message)
+    }
+
+    fn entry_of(
+        &self,
+        key: &str,
+        subject: &str,
+        message: Result<StoredMessage>,
+    ) -> Result<Entry> {
+        match message {
             Ok(message) if *message.subject == *subject => {
-                Entry::from_stored(message, subjects.prefix())
+                Entry::from_stored(message, self.subjects().prefix())
             }
             Ok(_) => Err(self.no_key(key)),
             Err(error) => Err(match error.code {
@@ -204,14 +213,26 @@ impl Bucket {
                 Err(error) if error.code == Code::WrongLastSequence => error,
                 outcome => return outcome,
             };
-            match bucket.look_up(&key, last_sequence(&conflict)).await {
+            match bucket.conflicting(&key, last_sequence(&conflict)).await {
                 Ok(entry) if !entry.is_put() => bucket.update(&key, value, entry.revision).await,
                 Ok(_) => Err(conflict),
-                // A replica that lags behind does not know of the entry yet.
+                // A mirror that lags behind does not know of the entry yet.
                 Err(error) if error.code == Code::KeyNotFound => Err(conflict),
                 Err(error) => Err(error),
             }
         }
+    }
+
+    /// The entry that a new one is in conflict with. A replica that lags behind may not know of it
+    /// yet; the leader, which has refused the new one, does.
+    async fn conflicting(&self, key: &str, revision: Option<u64>) -> Result<Entry> {
+        match self.look_up(key, revision).await {
+            Err(error) if error.code == Code::KeyNotFound => {}
+            found => return found,
+        }
+        let subject = self.subjects().stored(key);
+        let message = self.stored_at_leader(&subject, revision).await;
+        self.entry_of(key, &subject, message)
     }
 
     /// Marks a key as deleted, whether it exists or not; its history stays. With a revision other
