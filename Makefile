@@ -2,6 +2,7 @@
 # make demo             builds, fetches a NATS server unless one is on PATH, runs examples/kv.tcl
 # make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
+# make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
 # make bench            the benchmarks (BENCHFLAGS)
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
@@ -12,6 +13,7 @@ VERSION := $(shell sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\([^"]*\)".*/\
 NATS_VERSION ?= 2.15.1
 TCLS ?= 8.6 9.0
 TESTFLAGS ?=
+SOAKFLAGS ?=
 BENCHFLAGS ?=
 TCLSH ?= tclsh
 CARGO ?= cargo
@@ -33,7 +35,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 # A Tcl list, so that a path may have spaces.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 
-.PHONY: all demo test bench install clean
+.PHONY: all demo test soak bench install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -53,6 +55,10 @@ demo: all
 test: all
 	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' TESTFLAGS='$(TESTFLAGS)' \
 	    CARGO='$(CARGO)' tools/run-tests </dev/null
+
+soak: all
+	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' SOAKFLAGS='$(SOAKFLAGS)' \
+	    tools/run-soak </dev/null
 
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \

@@ -1,0 +1,43 @@
+# Long runs under hard conditions: `make soak`.
+#
+#     tclsh soak/soak.tcl ?-seconds n? ?-seed n? ?-scenarios patterns? ?-rounds n?
+#
+# Runs each scenario of scenarios.tcl for so many seconds (25), -rounds times (1). The seed is printed: given again, it makes
+# the same choices (not the same timing). Exit status 1 if anything did not hold.
+
+source [file join [file dirname [file normalize [info script]]] chaos.tcl]
+lappend ::auto_path [file join $::chaos::Directory .. build]
+package require nats
+
+proc main {arguments} {
+    set options [dict merge [list -seconds 25 -seed [expr {[clock seconds] % 100000}] -scenarios * -rounds 1] $arguments]
+    set failed 0
+    for {set round 0} {$round < [dict get $options -rounds]} {incr round} {
+        set seed [expr {[dict get $options -seed] + $round}]
+        puts "Tcl [info patchlevel], seed $seed"
+        flush stdout
+        foreach name [chaos::scenarios] {
+            if {![Matches [dict get $options -scenarios] $name]} continue
+            incr failed [Run $name [dict get $options -seconds] $seed]
+        }
+    }
+    exit [expr {$failed > 0}]
+}
+
+proc Matches {patterns name} {
+    foreach pattern $patterns { if {[string match $pattern $name]} { return 1 } }
+    return 0
+}
+
+proc Run {name seconds seed} {
+    set started [clock milliseconds]
+    lassign [chaos::run $name $seconds $seed] figures complaints
+    puts [format "%-10s %s  %5.1f s  %s" $name [expr {$complaints eq {} ? "ok    " : "FAILED"}] \
+        [expr {([clock milliseconds] - $started) / 1000.0}] $figures]
+    foreach complaint [lrange $complaints 0 19] { puts "    $complaint" }
+    if {[llength $complaints] > 20} { puts "    ... [llength $complaints] in all" }
+    flush stdout
+    expr {$complaints ne {}}
+}
+
+main $argv
