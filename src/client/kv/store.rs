@@ -98,12 +98,7 @@ impl Bucket {
         self.entry_of(key, &subject, message)
     }
 
-    fn entry_of(
-        &self,
-        key: &str,
-        subject: &str,
-        message: Result<StoredMessage>,
-    ) -> Result<Entry> {
+    fn entry_of(&self, key: &str, subject: &str, message: Result<StoredMessage>) -> Result<Entry> {
         match message {
             Ok(message) if *message.subject == *subject => {
                 Entry::from_stored(message, self.subjects().prefix())
