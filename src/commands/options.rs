@@ -122,6 +122,14 @@ impl Options {
         })
     }
 
+    /// A non-empty list, as texts.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        self.take("list", name, |value| {
+            let items = value.to_list().filter(|items| !items.is_empty())?;
+            Some(items.iter().map(|item| item.text().into_owned()).collect())
+        })
+    }
+
     /// One of some words.
     pub fn choice(&mut self, name: &str, allowed: &[&str]) -> Result<Option<String>> {
         let Some(value) = self.raw(name) else {

@@ -214,9 +214,12 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
     let config = OrderedConfig {
         stream,
         filter_subject: options.valid_str("filter_subject")?,
+        filter_subjects: options.texts("filter_subjects")?,
         description: options.valid_str("description")?,
         headers_only: options.bool("headers_only")?,
         deliver_policy: deliver_policy(&mut options)?,
+        opt_start_seq: options.pos_int("opt_start_seq")?,
+        opt_start_time: options.valid_str("opt_start_time")?,
         idle_heartbeat: options.timeout("idle_heartbeat")?.unwrap_or(IDLE_HEARTBEAT),
         stream_created: None,
     };

@@ -91,9 +91,15 @@ pub struct OrderedConfig {
     pub stream: String,
     /// `None`: all subjects.
     pub filter_subject: Option<String>,
+    /// Several filters, instead of one.
+    pub filter_subjects: Option<Vec<String>>,
     pub description: Option<String>,
     pub headers_only: Option<bool>,
     pub deliver_policy: DeliverPolicy,
+    /// Where [`DeliverPolicy::ByStartSequence`] begins.
+    pub opt_start_seq: Option<u64>,
+    /// Where [`DeliverPolicy::ByStartTime`] begins, in the server's notation.
+    pub opt_start_time: Option<String>,
     pub idle_heartbeat: Duration,
     /// The stream's `created`, if known. Then a consumer that vanished makes this one look whether
     /// the stream is still the same, and start over if it was deleted and made anew.
@@ -106,9 +112,12 @@ impl OrderedConfig {
         OrderedConfig {
             stream: stream.to_owned(),
             filter_subject: None,
+            filter_subjects: None,
             description: None,
             headers_only: None,
             deliver_policy: DeliverPolicy::All,
+            opt_start_seq: None,
+            opt_start_time: None,
             idle_heartbeat: Duration::from_secs(5),
             stream_created: None,
         }

@@ -22,16 +22,23 @@ pub(super) fn consumer_config(wanted: &OrderedConfig, opening: Opening, next: u6
         // Everything in a stream that was made meanwhile is new.
         (Opening::Recreated, _) => DeliverPolicy::All,
     };
+    let (seq, time) = match opening {
+        Opening::First | Opening::Replayed => (wanted.opt_start_seq, wanted.opt_start_time.clone()),
+        Opening::Resumed => (Some(next), None),
+        Opening::Recreated => (None, None),
+    };
     let optional = [
         ("description", wanted.description.clone().map(Value::from)),
         ("deliver_policy", Some(policy.as_str().into())),
-        (
-            "opt_start_seq",
-            (opening == Opening::Resumed).then(|| next.into()),
-        ),
+        ("opt_start_seq", seq.map(Value::from)),
+        ("opt_start_time", time.map(Value::from)),
         (
             "filter_subject",
             wanted.filter_subject.clone().map(Value::from),
+        ),
+        (
+            "filter_subjects",
+            wanted.filter_subjects.clone().map(Value::from),
         ),
         ("headers_only", wanted.headers_only.map(Value::from)),
         ("ack_policy", Some("none".into())),
@@ -79,6 +86,20 @@ mod tests {
         assert_eq!(config(LastPerSubject, Replayed), "last_per_subject ");
         assert_eq!(config(LastPerSubject, Recreated), "last_per_subject ");
         assert_eq!(config(LastPerSubject, Resumed), "by_start_sequence 8");
+    }
+
+    #[test]
+    fn a_start_is_for_the_first_consumer_only() {
+        let wanted = OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartTime,
+            opt_start_time: Some("2026-01-01T00:00:00Z".into()),
+            ..OrderedConfig::new("S")
+        };
+        let first = consumer_config(&wanted, Opening::First, 1);
+        assert_eq!(first.text("opt_start_time"), Some("2026-01-01T00:00:00Z"));
+        let resumed = consumer_config(&wanted, Opening::Resumed, 8);
+        assert_eq!(resumed.get("opt_start_time"), None);
+        assert_eq!(resumed.number("opt_start_seq"), Some(8));
     }
 
     #[test]
