@@ -1,6 +1,6 @@
 //! Consumers on the server: methods of `nats::jet_stream`.
 
-use super::{answer, text, This};
+use super::{answer, answer_dict, text, This};
 use crate::client::jetstream::{units, Action, Json};
 use crate::commands::errors::invalid_arg;
 use crate::commands::json_options::{take, Fields, Kind};
@@ -60,11 +60,7 @@ const CONSUMER: Fields = &[
 /// Creates or updates a consumer of the stream that is the first argument.
 fn configure(call: &This, config: Json, action: Action) -> Result<Outcome> {
     let stream = call.args[0].text();
-    answer(
-        call,
-        |js| js.configure_consumer(&stream, config, action),
-        |info| shape::json_dict(&info),
-    )
+    answer_dict(call, |js| js.configure_consumer(&stream, config, action))
 }
 
 fn config(words: &[Obj]) -> Result<Json> {
@@ -124,11 +120,7 @@ pub(super) fn delete_consumer(call: &This) -> Result<Outcome> {
 /// `consumer_info stream consumer` → dict with `stream_name`, `name`, `config`, …
 pub(super) fn consumer_info(call: &This) -> Result<Outcome> {
     let (stream, consumer) = (call.args[0].text(), call.args[1].text());
-    answer(
-        call,
-        |js| js.consumer_info(&stream, &consumer),
-        |info| shape::json_dict(&info),
-    )
+    answer_dict(call, |js| js.consumer_info(&stream, &consumer))
 }
 
 /// `consumer_names stream` → list
@@ -160,11 +152,7 @@ pub(super) fn resume_consumer(call: &This) -> Result<Outcome> {
 
 fn pause(call: &This, until: Option<&str>) -> Result<Outcome> {
     let (stream, consumer) = (call.args[0].text(), call.args[1].text());
-    answer(
-        call,
-        |js| js.pause_consumer(&stream, &consumer, until),
-        |state| shape::json_dict(&state),
-    )
+    answer_dict(call, |js| js.pause_consumer(&stream, &consumer, until))
 }
 
 /// `unpin_consumer stream consumer group` → empty

@@ -11,8 +11,8 @@ use super::children::Children;
 use super::connection::inbox::Owner;
 use super::connection::Core;
 use super::errors::invalid_arg;
-use super::ordered_consumer;
-use crate::client::jetstream::JetStream as Client;
+use super::{ordered_consumer, shape};
+use crate::client::jetstream::{JetStream as Client, Json};
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
@@ -125,6 +125,14 @@ where
 {
     let client = call.this.shared.client.clone();
     runtime::answer(|| start(client), move |_, answer| Ok(finish(answer)))
+}
+
+/// Waits for a reply of the API and makes a dict of it.
+fn answer_dict<F>(call: &This, start: impl FnOnce(Client) -> F) -> Result<Outcome>
+where
+    F: Future<Output = crate::client::error::Result<Json>> + Send + 'static,
+{
+    answer(call, start, |reply| shape::json_dict(&reply))
 }
 
 fn text(word: &Obj) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Synchronous, or with `-callback`, so that one script keeps many messages in flight.
 
-use super::{answer, This};
+use super::{answer_dict, This};
 use crate::client::connection::Publish;
 use crate::client::error::{Code, Result as ClientResult};
 use crate::client::jetstream::{ApiError, Json};
@@ -11,7 +11,6 @@ use crate::commands::connection::inbox::{Answer, Answers, Request};
 use crate::commands::errors::invalid_arg;
 use crate::commands::options::{bad_value, pos_int, Options};
 use crate::commands::outgoing::{self, headers, Fields};
-use crate::commands::shape;
 use crate::runtime;
 use std::future::Future;
 use std::time::Duration;
@@ -122,11 +121,7 @@ fn send(
     let publish = outgoing::message(&shared.core, words, headers, None, true)?;
     let timeout = settings.timeout;
     match settings.callback {
-        None => answer(
-            call,
-            |js| js.publish(publish, timeout),
-            |ack| shape::json_dict(&ack),
-        ),
+        None => answer_dict(call, |js| js.publish(publish, timeout)),
         Some(callback) => send_in_background(call, publish, timeout, callback),
     }
 }

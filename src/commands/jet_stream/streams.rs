@@ -1,6 +1,6 @@
 //! Streams and the account: methods of `nats::jet_stream`.
 
-use super::{answer, text, This};
+use super::{answer, answer_dict, text, This};
 use crate::client::jetstream::{names, Json};
 use crate::commands::errors::raise;
 use crate::commands::json_options::{take, Fields, Kind};
@@ -98,22 +98,14 @@ fn config(call: &This) -> Result<Json> {
 /// `add_stream stream ?-option value ...?` → dict with `config`, `created`, `state`, …, `did_create`
 pub(super) fn add_stream(call: &This) -> Result<Outcome> {
     let config = config(call)?;
-    answer(
-        call,
-        |js| js.create_stream(config),
-        |info| shape::json_dict(&info),
-    )
+    answer_dict(call, |js| js.create_stream(config))
 }
 
 /// `update_stream stream ?-option value ...?` → as `add_stream`, without `did_create`. It replaces the whole
 /// configuration.
 pub(super) fn update_stream(call: &This) -> Result<Outcome> {
     let config = config(call)?;
-    answer(
-        call,
-        |js| js.update_stream(config),
-        |info| shape::json_dict(&info),
-    )
+    answer_dict(call, |js| js.update_stream(config))
 }
 
 /// `add_stream_from_json json` → the reply's JSON text
@@ -150,11 +142,7 @@ pub(super) fn purge_stream(call: &This) -> Result<Outcome> {
 /// `stream_info stream` → dict with `config`, `created`, `state`, …
 pub(super) fn stream_info(call: &This) -> Result<Outcome> {
     let stream = call.args[0].text();
-    answer(
-        call,
-        |js| js.stream_info(&stream),
-        |info| shape::json_dict(&info),
-    )
+    answer_dict(call, |js| js.stream_info(&stream))
 }
 
 /// `stream_names ?-subject subject?` → list
@@ -167,5 +155,5 @@ pub(super) fn stream_names(call: &This) -> Result<Outcome> {
 
 /// `account_info` → dict of limits and usage; nothing is converted
 pub(super) fn account_info(call: &This) -> Result<Outcome> {
-    answer(call, |js| js.account_info(), |info| shape::json_dict(&info))
+    answer_dict(call, |js| js.account_info())
 }
