@@ -1,24 +1,30 @@
 //! The tokio runtime, and how a future's answer comes back to the Tcl thread that asked.
 
+mod engine;
+
 use crate::client;
 use crate::commands::errors;
+use engine::Engine;
 use once_cell::sync::OnceCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-use tcl::wait;
+use std::task::Poll;
+use std::time::Duration;
+use tcl::wait::{self, Completer, Progress};
 use tcl::{Error, Interp, Obj, Outcome, Result};
-use tokio::runtime::{Builder, EnterGuard, Handle};
+use tokio::runtime::EnterGuard;
+use tokio::task::AbortHandle;
 
-/// The way into the runtime. One thread runs all tasks, in the order in which they are woken: so messages
-/// that arrive on several subscriptions are handed over in their order, and the small steps that a message
-/// takes on its way wake no second thread, which would cost more than the steps. Name look-ups have threads
-/// of their own.
-static RUNTIME: OnceCell<Handle> = OnceCell::new();
+static ENGINE: OnceCell<&'static Engine> = OnceCell::new();
 
-/// The runtime of the process, started on first use and never stopped: its thread ends with it.
-fn runtime() -> Result<&'static Handle> {
-    RUNTIME.get_or_try_init(start).map_err(|error| {
+/// The runtime of the process, started on first use.
+fn engine() -> Result<&'static Engine> {
+    let engine = ENGINE.get_or_try_init(|| {
+        let engine = Engine::start()?;
+        tcl::event::before_sleep(let_go);
+        Ok(engine)
+    });
+    engine.copied().map_err(|error: std::io::Error| {
         Error::new(
             format!("cannot start the network thread: {error}"),
             &["NATS", "ErrInternal"],
@@ -26,21 +32,18 @@ fn runtime() -> Result<&'static Handle> {
     })
 }
 
-fn start() -> std::io::Result<Handle> {
-    let runtime = Builder::new_current_thread()
-        .thread_name("nats")
-        .enable_all()
-        .build()?;
-    let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("nats".to_string())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    Ok(handle)
+/// Makes `tokio::spawn` and timers work in this thread while the guard lives. What is started meanwhile goes
+/// on without this thread.
+pub fn enter() -> Result<EnterGuard<'static>> {
+    let engine = engine()?;
+    engine.let_go();
+    Ok(engine.handle().enter())
 }
 
-/// Makes `tokio::spawn` and timers work in this thread while the guard lives.
-pub fn enter() -> Result<EnterGuard<'static>> {
-    Ok(runtime()?.enter())
+fn let_go() {
+    if let Some(engine) = ENGINE.get() {
+        engine.let_go();
+    }
 }
 
 /// The outcome of a command that waits for the future that `start` makes; `finish` turns the answer
@@ -58,9 +61,8 @@ where
     F: Future<Output = client::error::Result<R>> + Send + 'static,
     R: Send + 'static,
 {
-    let _guard = enter()?;
-    let mut future = Box::pin(start());
-    let first = first_step(future.as_mut());
+    let engine = engine()?;
+    let (future, first) = engine.first_step(start);
     if let Poll::Ready(Err(error)) = &first {
         if error.code.is_local() {
             return Err(errors::raise(error.clone()));
@@ -71,21 +73,69 @@ where
     });
     match first {
         Poll::Ready(answer) => completer.complete(answer),
-        Poll::Pending => {
-            let task = tokio::spawn(async move { completer.complete(future.await) });
-            wait.on_abandon(move || task.abort());
-        }
+        Poll::Pending => wait.brought_by(Box::new(Work {
+            engine,
+            rest: Some((future, completer)),
+            task: None,
+            plain: false,
+        })),
     }
     Ok(Outcome::Wait(wait))
 }
 
-/// Polls once without a waker: whoever polls next registers its own.
-fn first_step<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+/// The work for an answer: done by the thread that waits, or by a task.
+struct Work<F, R: Send> {
+    engine: &'static Engine,
+    rest: Option<(Pin<Box<F>>, Completer<R>)>,
+    task: Option<AbortHandle>,
+    /// The wait runs the event loop, or would.
+    plain: bool,
+}
+
+impl<F, R> wait::Work for Work<F, R>
+where
+    F: Future<Output = R> + Send + 'static,
+    R: Send + 'static,
+{
+    fn work(&mut self) -> Progress {
+        self.plain = true;
+        let Some((mut future, completer)) = self.rest.take() else {
+            return Progress::Late;
+        };
+        let (answer, progress) = self.engine.drive(future.as_mut());
+        match answer {
+            Some(answer) => completer.complete(answer),
+            None => self.rest = Some((future, completer)),
+        }
+        progress
+    }
+
+    fn leave(&mut self) {
+        if let Some((future, completer)) = self.rest.take() {
+            let task = async move { completer.complete(future.await) };
+            self.task = Some(self.engine.handle().spawn(task).abort_handle());
+        }
+        self.engine.let_go();
+    }
+
+    fn abandon(&mut self) {
+        self.leave();
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl<F, R: Send> Drop for Work<F, R> {
+    fn drop(&mut self) {
+        if self.plain {
+            self.engine.waited();
+        }
+    }
 }
 
 /// How long a destructor may wait for buffered data to reach the socket.
-const BRIEFLY: std::time::Duration = std::time::Duration::from_millis(250);
+const BRIEFLY: Duration = Duration::from_millis(250);
 
 /// Waits for a future where a command cannot be suspended; past a short time it goes on by itself.
 pub fn finish_briefly(future: impl Future<Output = ()> + Send + 'static) {

@@ -18,10 +18,13 @@ use crate::stubs;
 use crate::value::Obj;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Steps a target takes before the next one has its turn.
@@ -45,6 +48,8 @@ struct Mailbox {
     thread: ThreadId,
     ids: Mutex<Vec<u64>>,
     nonempty: AtomicBool,
+    /// The thread waits for a future instead of an event ([`mail`]).
+    waker: Mutex<Option<Waker>>,
     /// Whether the Tcl thread may still be alerted; its exit handler closes this.
     open: RwLock<bool>,
 }
@@ -66,15 +71,32 @@ impl Mailbox {
             ids.push(id);
             ids.len() == 1
         };
-        // Alerting after unlocking: the woken thread would run into the lock.
+        // After unlocking: a woken thread would run into the lock.
         if first {
             self.nonempty.store(true, Ordering::Release);
-            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            if *open {
-                // SAFETY: the thread lives, since its exit handler takes the write lock first.
-                unsafe { stubs::thread_alert(self.thread.0) }
-            }
+            self.rouse();
         }
+    }
+
+    fn rouse(&self) {
+        let waker = lock(&self.waker).take();
+        if let Some(waker) = waker {
+            return waker.wake();
+        }
+        // The thread itself looks before it sleeps.
+        if self.is_own() {
+            return;
+        }
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if *open {
+            // SAFETY: the thread lives, since its exit handler takes the write lock first.
+            unsafe { stubs::thread_alert(self.thread.0) }
+        }
+    }
+
+    /// Whether this is the mailbox of the calling thread.
+    fn is_own(&self) -> bool {
+        thread().is_some_and(|thread| std::ptr::eq(&*thread.mailbox, self))
     }
 }
 
@@ -136,6 +158,19 @@ struct Thread {
     /// The last event was cut short: the next pass of the event loop is left to idle callbacks, which
     /// Tcl serves only when no event is ready.
     rest: Cell<bool>,
+    /// When the notifier last looked for everything, files too.
+    looked: Cell<Instant>,
+    pass: Cell<Pass>,
+}
+
+/// What the next pass through the event sources is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Ordinary,
+    /// [`serve_all`]
+    Brief,
+    /// [`serve_known`]
+    WithoutNotifier,
 }
 
 thread_local! {
@@ -161,6 +196,7 @@ pub(crate) fn start_thread() {
         thread: ThreadId(id),
         ids: Mutex::default(),
         nonempty: AtomicBool::new(false),
+        waker: Mutex::default(),
         open: RwLock::new(true),
     });
     let thread = Rc::new(Thread {
@@ -171,8 +207,92 @@ pub(crate) fn start_thread() {
         ready: RefCell::default(),
         queued: Cell::new(false),
         rest: Cell::new(false),
+        looked: Cell::new(Instant::now()),
+        pass: Cell::new(Pass::Ordinary),
     });
     THREAD.with(|t| *t.borrow_mut() = Some(thread));
+}
+
+static BEFORE_SLEEP: OnceLock<fn()> = OnceLock::new();
+
+/// What each thread calls when it is about to wait for events, and may wait for long. The first call
+/// decides.
+pub fn before_sleep(f: fn()) {
+    let _ = BEFORE_SLEEP.set(f);
+}
+
+/// A future that is ready when this thread's mailbox has something. While it exists the thread must not
+/// wait for events: other threads wake the future instead.
+pub fn mail() -> Mail {
+    Mail(thread())
+}
+
+pub struct Mail(Option<Rc<Thread>>);
+
+impl Future for Mail {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(thread) = &self.0 else {
+            return Poll::Ready(());
+        };
+        // Before looking: what is posted after the look finds the waker.
+        let mut waker = lock(&thread.mailbox.waker);
+        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        drop(waker);
+        match thread.has_work() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Mail {
+    fn drop(&mut self) {
+        if let Some(thread) = &self.0 {
+            let waker = lock(&thread.mailbox.waker).take();
+            drop(waker);
+        }
+    }
+}
+
+/// Whether files and other threads have not been looked at for so long.
+pub(crate) fn is_overdue(limit: Duration) -> bool {
+    thread().is_some_and(|thread| thread.looked.get().elapsed() > limit)
+}
+
+/// Serves what is ready, for a short time: events may beget events.
+pub(crate) fn serve_all() {
+    let Some(thread) = thread() else { return };
+    let start = Instant::now();
+    loop {
+        thread.pass.set(Pass::Brief);
+        // SAFETY: called by a Tcl thread.
+        let served = unsafe { stubs::do_one_event(stubs::ALL_EVENTS | stubs::DONT_WAIT) };
+        if served == 0 || start.elapsed() > TURN_TIME {
+            break;
+        }
+    }
+    thread.pass.set(Pass::Ordinary);
+    thread.looked.set(Instant::now());
+}
+
+/// Serves timers, idle callbacks, this mailbox and events of other sources which know by themselves that
+/// they have any. The notifier is not asked, which takes a call of the operating system, in a threaded
+/// Tcl 8.6 even a round trip to another thread.
+pub(crate) fn serve_known() {
+    let Some(thread) = thread() else { return };
+    thread.pass.set(Pass::WithoutNotifier);
+    // SAFETY: called by a Tcl thread. Inside an event of Tcl_DoOneEvent the mode is "none", and nothing
+    // would be served.
+    unsafe {
+        let mode = stubs::set_service_mode(stubs::SERVICE_ALL);
+        stubs::service_all();
+        stubs::set_service_mode(mode);
+    }
+    thread.pass.set(Pass::Ordinary);
 }
 
 /// Gives a target its place in this thread. The target is made from the notifier that reaches it.
@@ -297,9 +417,13 @@ impl Thread {
 
 unsafe extern "C" fn on_setup(_: stubs::ClientData, _flags: core::ffi::c_int) {
     guard::quiet((), || {
-        if thread().is_some_and(|t| t.has_work()) {
+        let Some(thread) = thread() else { return };
+        if thread.has_work() {
             // SAFETY: called from within the notifier of this thread.
             unsafe { stubs::dont_block() }
+        }
+        if let (Some(f), Pass::Ordinary) = (BEFORE_SLEEP.get(), thread.pass.get()) {
+            f();
         }
     });
 }
@@ -307,6 +431,9 @@ unsafe extern "C" fn on_setup(_: stubs::ClientData, _flags: core::ffi::c_int) {
 unsafe extern "C" fn on_check(_: stubs::ClientData, _flags: core::ffi::c_int) {
     guard::quiet((), || {
         let Some(thread) = thread() else { return };
+        if thread.pass.replace(Pass::Ordinary) != Pass::WithoutNotifier {
+            thread.looked.set(Instant::now());
+        }
         if !thread.has_work() || thread.queued.get() || thread.rest.take() {
             return;
         }

@@ -103,6 +103,7 @@ pub const EVAL_GLOBAL: c_int = 0x20000;
 pub const DONT_WAIT: c_int = 2;
 pub const ALL_EVENTS: c_int = !DONT_WAIT;
 pub const QUEUE_TAIL: c_int = 0;
+pub const SERVICE_ALL: c_int = 1;
 
 /// The head of a stub table; the slots follow it.
 #[repr(C)]
@@ -221,6 +222,8 @@ stubs! { tcl;
     reset_result = 217 (i: *mut Interp);
     set_obj_error_code = 234 (i: *mut Interp, o: *mut Obj);
     set_obj_result = 235 (i: *mut Interp, o: *mut Obj);
+    service_all = 221 () -> c_int;
+    set_service_mode = 233 (mode: c_int) -> c_int;
     unset_var2 = 254 (i: *mut Interp, name: *const c_char, element: *const c_char, flags: c_int) -> c_int;
     create_thread_exit_handler = 288 (p: ExitProc, data: ClientData);
     eval_obj_ex = 293 (i: *mut Interp, o: *mut Obj, flags: c_int) -> c_int;

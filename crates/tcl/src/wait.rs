@@ -23,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// An operation that another thread answers.
 pub struct Wait {
@@ -36,8 +37,7 @@ struct Op {
     finish: RefCell<Option<Finish>>,
     waiter: RefCell<Waiter>,
     ticket: RefCell<Option<Ticket>>,
-    /// Ends the work in the other thread when nobody wants its answer any more.
-    abandon: RefCell<Option<Box<dyn FnOnce()>>>,
+    work: RefCell<Option<Box<dyn Work>>>,
 }
 
 enum Waiter {
@@ -47,6 +47,31 @@ enum Waiter {
     Coroutine(Interp, *mut stubs::Command),
     /// A coroutine that was deleted: its name, and the interpreter to report it to.
     Gone(Preserved, Obj),
+}
+
+/// For so long a thread may work for an answer without looking for its events.
+const UNDISTURBED: Duration = Duration::from_millis(5);
+
+/// What came of a [`Work`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The answer is there.
+    Answered,
+    /// Something else is there for this thread.
+    Disturbed,
+    /// The time is over, or there is no use in helping.
+    Late,
+}
+
+/// What brings an answer.
+pub trait Work {
+    /// The thread has nothing else to do: it may help until the answer is there or something else has come
+    /// ([`event::mail`]), for some milliseconds at most.
+    fn work(&mut self) -> Progress;
+    /// The thread turns to something else: from now on the answer comes by itself.
+    fn leave(&mut self);
+    /// Nobody wants the answer any more.
+    fn abandon(&mut self);
 }
 
 /// Answers a [`Wait`], from any thread. Dropped without an answer (the task panicked or was ended) it
@@ -92,7 +117,7 @@ pub fn operation<R: Send + 'static>(
             finish: RefCell::new(Some(finish)),
             waiter: RefCell::new(Waiter::Loop),
             ticket: RefCell::new(None),
-            abandon: RefCell::new(None),
+            work: RefCell::new(None),
         })
     });
     *op.ticket.borrow_mut() = Some(ticket);
@@ -101,9 +126,9 @@ pub fn operation<R: Send + 'static>(
 }
 
 impl Wait {
-    /// What ends the work in the other thread if the wait is given up.
-    pub fn on_abandon(&self, f: impl FnOnce() + 'static) {
-        *self.op.abandon.borrow_mut() = Some(Box::new(f));
+    /// What brings the answer, if it is not there yet.
+    pub fn brought_by(&self, work: Box<dyn Work>) {
+        *self.op.work.borrow_mut() = Some(work);
     }
 
     /// Suspends the running command until the answer is there.
@@ -111,6 +136,7 @@ impl Wait {
         let op = self.op;
         match running_coroutine(interp) {
             Some(command) => {
+                op.leave();
                 *op.waiter.borrow_mut() = Waiter::Coroutine(interp, command);
                 suspend(interp, op)
             }
@@ -122,7 +148,8 @@ impl Wait {
 impl Target for Op {
     fn step(self: Rc<Self>) -> bool {
         self.answered.set(true);
-        self.abandon.take();
+        let work = self.work.take();
+        drop(work);
         let ticket = self.ticket.take();
         drop(ticket);
         match self.waiter.replace(Waiter::Loop) {
@@ -157,13 +184,20 @@ impl Op {
     fn give_up(&self) {
         let ticket = self.ticket.take();
         drop(ticket);
-        if let Some(abandon) = self.abandon.take() {
-            abandon();
+        if let Some(mut work) = self.work.take() {
+            work.abandon();
+        }
+    }
+
+    fn leave(&self) {
+        if let Some(work) = &mut *self.work.borrow_mut() {
+            work.leave();
         }
     }
 
     fn run_event_loop(&self, interp: Interp) -> c_int {
         let _preserved = interp.preserve();
+        let mut help_until = Some(Instant::now() + UNDISTURBED);
         let refused = loop {
             if self.answered.get() {
                 return self.finish(interp);
@@ -179,11 +213,37 @@ impl Op {
                 if stubs::limit_exceeded(interp.as_ptr()) != 0 {
                     break interp.set_error(Error::new("limit exceeded", &["TCL", "LIMIT"]));
                 }
-                stubs::do_one_event(stubs::ALL_EVENTS);
+            }
+            match help_until {
+                Some(_) if event::is_overdue(UNDISTURBED) => event::serve_all(),
+                Some(limit) if self.help(limit) => event::serve_known(),
+                Some(_) => help_until = None,
+                // SAFETY: called by a Tcl thread.
+                None => unsafe {
+                    stubs::do_one_event(stubs::ALL_EVENTS);
+                },
             }
         };
         self.give_up();
         refused
+    }
+
+    /// Works for the answer in this thread. False if the answer has to come by itself; otherwise there is
+    /// something to be served: the answer or what came before it.
+    fn help(&self, limit: Instant) -> bool {
+        let work = self.work.take();
+        let Some(mut work) = work else { return false };
+        let progress = match Instant::now() < limit {
+            true => work.work(),
+            false => Progress::Late,
+        };
+        if progress == Progress::Late {
+            work.leave();
+        }
+        if progress != Progress::Answered {
+            *self.work.borrow_mut() = Some(work);
+        }
+        progress != Progress::Late
     }
 }
 

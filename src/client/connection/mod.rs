@@ -320,7 +320,7 @@ impl Connection {
         &self,
         message: Publish,
         timeout: Option<Duration>,
-    ) -> impl Future<Output = Result<Message>> + Send + 'static {
+    ) -> BoxFuture<'static, Result<Message>> {
         requests::request(&self.0, message, timeout)
     }
 

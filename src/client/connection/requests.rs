@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subject};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
@@ -258,21 +259,22 @@ impl State {
 }
 
 /// Starts a request; the answer may also be a status.
+///
+/// Boxed, as layers of `async` upon it would otherwise copy it many times over: each keeps what it is made
+/// from beside what it waits for.
 pub(super) fn request(
     connection: &Arc<Inner>,
     message: Publish,
     timeout: Option<Duration>,
-) -> impl Future<Output = Result<Message>> + Send + 'static {
+) -> BoxFuture<'static, Result<Message>> {
     let subject = message.subject.clone();
     let limit = timeout.and_then(deadline);
     let started = connection.with(|state| state.request(message));
     let pending = started.map(|(key, answer)| Pending::new(connection, key, answer));
-    async move {
-        pending?
-            .wait(limit)
-            .await
-            .unwrap_or_else(|| Err(timed_out(&subject)))
-    }
+    Box::pin(async move {
+        let outcome = pending?.wait(limit).await;
+        outcome.unwrap_or_else(|| Err(timed_out(&subject)))
+    })
 }
 
 /// Starts a ping.

@@ -112,10 +112,11 @@ impl Bucket {
         }
     }
 
-    /// No question whether the stream exists comes first: its mirrors may answer without it.
+    /// No question whether the stream exists comes first: its mirrors may answer without it. The ways that
+    /// are rarely gone are boxed, so that the others' futures stay small.
     async fn stored(&self, subject: &str, revision: Option<u64>) -> Result<StoredMessage> {
         if !self.0.direct {
-            return self.stored_at_leader(subject, revision).await;
+            return Box::pin(self.stored_at_leader(subject, revision)).await;
         }
         let query = revision.map(by_sequence);
         let query = match &query {
@@ -124,7 +125,7 @@ impl Bucket {
         };
         match self.js().stream_direct_get(&self.0.stream, query).await {
             Err(error) if error.code == Code::NoResponders => {
-                self.stored_unless_direct(subject, revision, error).await
+                Box::pin(self.stored_unless_direct(subject, revision, error)).await
             }
             found => found,
         }
@@ -285,13 +286,9 @@ impl Bucket {
         let bucket = self.clone();
         async move {
             match sent?.await {
-                Ok(acknowledgement) => acknowledgement.number("seq").ok_or_else(|| {
-                    let message = "The acknowledgement of the write has no sequence";
-                    Error::new(Code::Protocol, message)
-                }),
                 // No stream listens.
                 Err(error) if error.code == Code::NoResponders => Err(not_found(bucket.name())),
-                Err(error) => Err(error),
+                outcome => outcome,
             }
         }
     }
@@ -301,13 +298,14 @@ impl Bucket {
         key: &str,
         value: Bytes,
         headers: Option<HeaderMap>,
-    ) -> Result<impl Future<Output = Result<Json>> + Send + 'static> {
+    ) -> Result<impl Future<Output = Result<u64>> + Send + 'static> {
         check_key(key)?;
         let subject = self.subjects().written(key);
         subject::check_publish(&subject, true)?;
         let mut message = Publish::new(subject, value);
         message.headers = headers;
-        Ok(self.js().publish(message, Some(self.js().timeout())))
+        let limit = Some(self.js().timeout());
+        Ok(self.js().publish_for_sequence(message, limit))
     }
 }
 

@@ -77,14 +77,14 @@ pub(super) fn request_msg(call: &This) -> Result<Outcome> {
 }
 
 fn request_one(call: &This, publish: Publish, settings: Settings) -> Result<Outcome> {
-    let _runtime = runtime::enter()?;
     let core = call.this.core.clone();
     let dictmsg = settings.dictmsg;
     let Some(callback) = settings.callback else {
-        let reply = core.client.request(publish, settings.timeout);
+        let client = core.client.clone();
         let finish = move |_, reply| Ok(core.body(&reply, inbox_id(&core), dictmsg));
-        return runtime::answer(|| reply, finish);
+        return runtime::answer(|| client.request(publish, settings.timeout), finish);
     };
+    let _runtime = runtime::enter()?;
     let reply = core.client.request_or_status(publish, settings.timeout);
     let id = inbox_id(&core);
     let request = Request {
