@@ -2,10 +2,12 @@
 #
 #     tclsh soak/soak.tcl ?-seconds n? ?-seed n? ?-scenarios patterns? ?-rounds n?
 #
-# Runs each scenario of scenarios.tcl for so many seconds (25), -rounds times (1). The seed is printed: given again, it makes
-# the same choices (not the same timing). Exit status 1 if anything did not hold.
+# Runs each scenario of scenarios.tcl for so many seconds (25), and monkey.tcl with 2000 calls for each of them, -rounds times
+# (1). The seed is printed: given again, it makes the same choices (not the same timing). Exit status 1 if anything did not hold.
 
 source [file join [file dirname [file normalize [info script]]] chaos.tcl]
+source [file join $::chaos::Directory monkey.tcl]
+source [file join $::chaos::Directory .. tcl server.tcl]
 lappend ::auto_path [file join $::chaos::Directory .. build]
 package require nats
 
@@ -16,9 +18,8 @@ proc main {arguments} {
         set seed [expr {[dict get $options -seed] + $round}]
         puts "Tcl [info patchlevel], seed $seed"
         flush stdout
-        foreach name [chaos::scenarios] {
-            if {![Matches [dict get $options -scenarios] $name]} continue
-            incr failed [Run $name [dict get $options -seconds] $seed]
+        foreach name [concat [chaos::scenarios] monkey] {
+            if {[Matches [dict get $options -scenarios] $name]} { incr failed [Run $name [dict get $options -seconds] $seed] }
         }
     }
     exit [expr {$failed > 0}]
@@ -31,13 +32,20 @@ proc Matches {patterns name} {
 
 proc Run {name seconds seed} {
     set started [clock milliseconds]
-    lassign [chaos::run $name $seconds $seed] figures complaints
+    lassign [expr {$name eq "monkey" ? [Monkey $seconds $seed] : [chaos::run $name $seconds $seed]}] figures complaints
     puts [format "%-10s %s  %5.1f s  %s" $name [expr {$complaints eq {} ? "ok    " : "FAILED"}] \
         [expr {([clock milliseconds] - $started) / 1000.0}] $figures]
     foreach complaint [lrange $complaints 0 19] { puts "    $complaint" }
     if {[llength $complaints] > 20} { puts "    ... [llength $complaints] in all" }
     flush stdout
     expr {$complaints ne {}}
+}
+
+proc Monkey {seconds seed} {
+    set server [nats::server start]
+    lassign [monkey::run [nats::server url $server] $seed [expr {2000 * $seconds}]] figures complaints
+    nats::server stop $server
+    list [dict remove $figures codes] $complaints
 }
 
 main $argv
