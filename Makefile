@@ -3,6 +3,7 @@
 # make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
+# make fuzz             the fuzz tests of the Rust code for some minutes; FUZZ_ROUNDS=50000000 FUZZ_SEED=7
 # make bench            the benchmarks (BENCHFLAGS)
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
@@ -14,6 +15,7 @@ NATS_VERSION ?= 2.15.1
 TCLS ?= 8.6 9.0
 TESTFLAGS ?=
 SOAKFLAGS ?=
+FUZZ_ROUNDS ?= 50000000
 BENCHFLAGS ?=
 TCLSH ?= tclsh
 CARGO ?= cargo
@@ -35,7 +37,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 # A Tcl list, so that a path may have spaces.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 
-.PHONY: all demo test soak bench install clean
+.PHONY: all demo test soak fuzz bench install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -59,6 +61,10 @@ test: all
 soak: all
 	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' SOAKFLAGS='$(SOAKFLAGS)' \
 	    tools/run-soak </dev/null
+
+# Optimized, but with the checks of a debug build: overflow, debug_assert.
+fuzz:
+	FUZZ_ROUNDS=$(FUZZ_ROUNDS) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
 
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \

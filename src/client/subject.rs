@@ -164,4 +164,27 @@ mod tests {
             "Invalid reply a b"
         );
     }
+
+    #[test]
+    fn fuzz_subjects() {
+        let samples = ["a.b", "$KV.b.k", "a.*.>", "workers-1", "a b", "_INBOX.x.*"];
+        fuzz::texts(&samples, |text| {
+            let accepted = [
+                check_publish(text, true),
+                check_publish(text, false),
+                check_subscribe(text, true),
+                check_subscribe(text, false),
+                check_queue(text, true),
+                check_queue(text, false),
+            ];
+            if accepted.iter().any(|result| result.is_ok()) {
+                // Nothing that ends a word or a line of the protocol.
+                assert!(!text.is_empty());
+                assert!(!text.contains([' ', '\t', '\r', '\n', '\0']), "{text:?}");
+            }
+            let [publish, publish_loosely, subscribe, ..] = accepted;
+            assert!(publish.is_err() || publish_loosely.is_ok(), "{text:?}");
+            assert!(publish.is_err() || subscribe.is_ok(), "{text:?}");
+        });
+    }
 }

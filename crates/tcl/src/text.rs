@@ -136,4 +136,28 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_texts() {
+        let samples = ["abc", "a\0b", "größe", "\u{1F600}", "\u{4e00}\u{10FFFF}"];
+        fuzz::texts(&samples, |text| {
+            for nine in [false, true] {
+                assert_eq!(decode(&encode(text, nine)), text);
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_bytes_of_tcl() {
+        let samples: [&[u8]; 4] = [
+            b"a\xc0\x80b",
+            b"\xed\xa0\xbd\xed\xb8\x80",
+            b"\xed\xa0\xbd",
+            b"\xe4\xb8\x80\xf0\x9f\x98\x80",
+        ];
+        fuzz::bytes(&samples, |bytes| {
+            let text = decode(bytes);
+            assert_eq!(decode(&encode(&text, true)), text);
+        });
+    }
 }

@@ -429,4 +429,25 @@ mod tests {
         assert_eq!(hosts(&pool), ["[fe80::1]", "b", "c", "a", "b"]);
         assert!(pool.servers[0].discovered && !pool.servers[3].discovered);
     }
+
+    #[test]
+    fn fuzz_urls() {
+        let samples = [
+            "nats://localhost:4222",
+            "tls://bob:s3cret@two.example:4333",
+            "token@[::1]:4223",
+            "wss://a_b",
+            "[fe80::1]",
+        ];
+        fuzz::texts(&samples, |url| {
+            let Ok(entry) = parse_url(url) else {
+                return;
+            };
+            assert!(!entry.host.is_empty(), "{url:?}");
+            assert!(!entry.host.contains([' ', '\r', '\n', '@', '/']), "{url:?}");
+            let again = parse_url(&format!("{}://{}", entry.scheme, entry.address()));
+            let again = again.unwrap_or_else(|_| panic!("{url:?}"));
+            assert_eq!((again.host, again.port), (entry.host, entry.port));
+        });
+    }
 }

@@ -335,4 +335,19 @@ mod tests {
         query.insert("seq".into(), 5.into());
         assert_eq!(body(&query), r#"{"seq":5}"#);
     }
+
+    #[test]
+    fn fuzz_replies() {
+        let samples: [&[u8]; 4] = [
+            br#"{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"S","max_age":0},"total":1}"#,
+            br#"{"error":{"code":404,"err_code":10059,"description":"stream not found"}}"#,
+            br#"{"stream":"KV_b","seq":7,"duplicate":true,"domain":"hub"}"#,
+            br#"{"consumers":["a","b"],"total":2,"offset":0,"limit":1024}"#,
+        ];
+        fuzz::bytes(&samples, |reply| match parse_reply(reply) {
+            Ok(Ok(object)) => assert!(object.object("error").is_none()),
+            Ok(Err(error)) => drop(Error::from(error)),
+            Err(error) => assert_eq!(error.code, Code::Protocol),
+        });
+    }
 }

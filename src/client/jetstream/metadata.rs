@@ -113,4 +113,25 @@ mod tests {
             assert_eq!(Metadata::parse(reply), None, "{reply}");
         }
     }
+
+    #[test]
+    fn fuzz_reply_subjects() {
+        let samples = [
+            "$JS.ACK.S.C.1.20.3.1669123895451498300.7",
+            "$JS.ACK.hub.hAsh.S.C.1.2.3.4.5.rAnd0m",
+            "$JS.ACK._.hAsh.S.C.1.2.3.4.5",
+        ];
+        fuzz::texts(&samples, |reply| {
+            let Some(m) = Metadata::parse(reply) else {
+                return;
+            };
+            let numbers = format!(
+                "{}.{}.{}.{}.{}",
+                m.num_delivered, m.stream_seq, m.consumer_seq, m.timestamp_ns, m.num_pending
+            );
+            let short = format!("$JS.ACK.{}.{}.{numbers}", m.stream, m.consumer);
+            let again = Metadata::parse(&short).expect("what was read can be read");
+            assert_eq!(again, Metadata { domain: None, ..m });
+        });
+    }
 }

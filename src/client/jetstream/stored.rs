@@ -298,4 +298,53 @@ mod tests {
         assert_eq!(values, ["1", "2"]);
         assert_eq!(headers.get("B").unwrap().as_str(), "");
     }
+
+    #[test]
+    fn fuzz_header_blocks() {
+        let samples: [&[u8]; 3] = [
+            b"NATS/1.0\r\nKV-Operation: DEL\r\n\r\n",
+            b"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 7\r\nNats-Last-Stream: 9\r\n\r\n",
+            b"NATS/1.0\r\na:1\r\na: 2\r\n\r\n",
+        ];
+        fuzz::bytes(&samples, |block| {
+            for (name, values) in parse_headers(block).iter() {
+                let name: &str = name.as_ref();
+                assert!(!name.contains([':', '\r', '\n', ' ']), "{name:?}");
+                for value in values {
+                    assert!(!value.as_str().contains(['\r', '\n']), "{value:?}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_stored_messages() {
+        let sample = r#"{"subject":"a","seq":1,"hdrs":"TkFUUy8xLjANCmE6IDENCg0K","data":"dmFsdWU=","time":"t"}"#;
+        fuzz::bytes(&[sample.as_bytes()], |json| {
+            let Ok(object) = serde_json::from_slice::<Json>(json) else {
+                return;
+            };
+            if let Some(message) = from_json(&object) {
+                assert_eq!(Some(message.sequence), object.number("seq"));
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_direct_replies() {
+        fuzz::texts(&["12", "$KV.b.k", "2022-11-22T13:31:35Z"], |text| {
+            let Ok(value) = text.parse::<HeaderValue>() else {
+                return;
+            };
+            let mut headers = header_map(&ORIGIN[..1]);
+            for name in [NATS_SUBJECT, NATS_SEQUENCE, NATS_TIME_STAMP] {
+                headers.insert(name, value.clone());
+            }
+            let mut reply = reply(None, &[]);
+            reply.headers = Some(headers);
+            if let Ok(message) = from_direct_reply(reply) {
+                assert_eq!(message.subject.as_str(), text.trim());
+            }
+        });
+    }
 }

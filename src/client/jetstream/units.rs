@@ -118,4 +118,32 @@ mod tests {
         assert_eq!(ms("2022-11-22T14:31:35+01:00"), Some(1_669_123_895_000));
         assert_eq!(ms("yesterday"), None);
     }
+
+    #[test]
+    fn fuzz_times() {
+        let samples = [
+            "2022-11-22T13:31:35.4514983Z",
+            "1970-01-01T00:00:00Z",
+            "2262-04-11T23:47:16.854775807Z",
+            "9999-12-31T23:59:59.999999999+14:00",
+        ];
+        fuzz::texts(&samples, |time| {
+            if let Some(ns) = ns_from_time(time) {
+                // Cut, never rounded: a shorter fraction is not later.
+                assert!(ms_from_ns(ns) <= ns.div_euclid(NS_PER_MS) + 1);
+                assert!(time.len() >= "2022-11-22T13:31:35Z".len(), "{time}");
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_configurations() {
+        let sample = r#"{"config":{"max_age":1500000,"duplicate_window":-1,"ack_wait":9223372036854775807}}"#;
+        fuzz::texts(&[sample], |json| {
+            if let Ok(mut reply) = serde_json::from_str::<Json>(json) {
+                config_to_ms(&mut reply, STREAM_DURATIONS);
+                config_to_ms(&mut reply, CONSUMER_DURATIONS);
+            }
+        });
+    }
 }

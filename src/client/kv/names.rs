@@ -94,6 +94,7 @@ fn is_key_byte(c: u8) -> bool {
 mod tests {
     use super::*;
     use crate::client::error::Code;
+    use crate::client::subject;
 
     fn assert_refused(result: Result<()>, name: &str) {
         let error = result.expect_err(name);
@@ -150,5 +151,36 @@ mod tests {
         ] {
             assert_refused(check_pattern(bad), bad);
         }
+    }
+
+    const NAMES: [&str; 6] = ["a", "a.b/c=d-e_0", "_kv", "KV_B", "a.*.b.>", "größe"];
+
+    #[test]
+    fn fuzz_keys() {
+        fuzz::texts(&NAMES, |name| {
+            if check_key(name).is_ok() {
+                assert!(check_pattern(name).is_ok(), "{name}");
+                let subject = format!("$KV.b.{name}");
+                assert!(subject::check_publish(&subject, true).is_ok(), "{name}");
+            }
+            if check_bucket(name).is_ok() {
+                assert!(check_key(&format!("x{name}")).is_ok(), "{name}");
+            }
+            if check_mirror(name).is_ok() {
+                assert!(check_bucket(name).is_ok(), "{name}");
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_patterns() {
+        fuzz::texts(&NAMES, |pattern| {
+            if check_pattern(pattern).is_ok() {
+                assert!(
+                    subject::check_subscribe(pattern, false).is_ok(),
+                    "{pattern}"
+                );
+            }
+        });
     }
 }
