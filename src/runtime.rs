@@ -10,7 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
-use tcl::wait::{self, Completer, Progress};
+use tcl::event::{channel, Sender};
+use tcl::wait::{self, Completer, Progress, Wait};
 use tcl::{Error, Interp, Obj, Outcome, Result};
 use tokio::runtime::EnterGuard;
 use tokio::task::AbortHandle;
@@ -61,6 +62,35 @@ where
     F: Future<Output = client::error::Result<R>> + Send + 'static,
     R: Send + 'static,
 {
+    begin(start, finish).map(Outcome::Wait)
+}
+
+/// As [`answer`], for a long answer whose parts the future sends before it ends. `take` makes Tcl values of
+/// them while more arrive, a few in each turn of the event loop.
+pub fn answer_in_parts<F, R, T>(
+    start: impl FnOnce(Sender<T>) -> F,
+    take: impl FnMut(T) + 'static,
+    finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
+) -> Result<Outcome>
+where
+    F: Future<Output = client::error::Result<R>> + Send + 'static,
+    R: Send + 'static,
+    T: Send + 'static,
+{
+    let (sender, parts) = channel();
+    let wait = begin(|| start(sender), finish)?;
+    wait.with_parts(parts, take);
+    Ok(Outcome::Wait(wait))
+}
+
+fn begin<F, R>(
+    start: impl FnOnce() -> F,
+    finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
+) -> Result<Wait>
+where
+    F: Future<Output = client::error::Result<R>> + Send + 'static,
+    R: Send + 'static,
+{
     let engine = engine()?;
     let (future, first) = engine.first_step(start);
     if let Poll::Ready(Err(error)) = &first {
@@ -80,7 +110,7 @@ where
             plain: false,
         })),
     }
-    Ok(Outcome::Wait(wait))
+    Ok(wait)
 }
 
 /// The work for an answer: done by the thread that waits, or by a task.

@@ -2,6 +2,7 @@
 
 use super::connection::Core;
 use super::errors::{invalid_arg, raise};
+use super::key_list::KeyList;
 use super::kv_watcher;
 use super::options::{bad_value, pos_int, Options};
 use super::payload;
@@ -9,9 +10,11 @@ use super::shape::{self, EntryShape};
 use crate::client::error::Error;
 use crate::client::kv::{Bucket, Entry};
 use crate::runtime;
+use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use tcl::class::Construct;
+use tcl::value::ListBuilder;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 pub struct KeyValue {
@@ -191,16 +194,37 @@ fn status(call: &This) -> Result<Outcome> {
 /// `history key` → list of entries
 fn history(call: &This) -> Result<Outcome> {
     let pattern = call.args[0].text();
-    let start = |bucket: &Bucket| bucket.history(&pattern);
-    answer(call, start, |kv, entries: Vec<Entry>| {
-        let utf8 = kv.core.config.utf8_convert.get();
-        let shape = EntryShape::new(kv.bucket.name());
-        // One by one, so that the memory of an entry goes as its value comes.
-        Obj::list(entries.into_iter().map(|entry| shape.whole(&entry, utf8)))
-    })
+    let kv = call.this.clone();
+    let shape = EntryShape::new(kv.bucket.name());
+    let list = Rc::new(RefCell::new(ListBuilder::default()));
+    let entries = list.clone();
+    runtime::answer_in_parts(
+        |parts| {
+            let bucket = &call.this.bucket;
+            bucket.history(&pattern, move |entries| parts.send_all(entries))
+        },
+        move |entry: Entry| {
+            let utf8 = kv.core.config.utf8_convert.get();
+            entries.borrow_mut().push(&shape.whole(&entry, utf8));
+        },
+        move |_, ()| Ok(list.take().finish()),
+    )
 }
 
 /// `keys` → list of keys
 fn keys(call: &This) -> Result<Outcome> {
-    answer(call, Bucket::keys, |_, keys| shape::texts(keys))
+    let bucket = call.this.bucket.clone();
+    let list = Rc::new(RefCell::new(KeyList::default()));
+    let keys = list.clone();
+    runtime::answer_in_parts(
+        |parts| {
+            let bucket = &call.this.bucket;
+            bucket.keys(move |keys| parts.send_all(keys))
+        },
+        move |part| keys.borrow_mut().take(part),
+        move |_, repeated| {
+            let keys = list.take().finish(repeated);
+            keys.ok_or_else(|| raise(bucket.no_keys()))
+        },
+    )
 }

@@ -7,6 +7,7 @@ mod jet_stream;
 mod json_builders;
 mod json_options;
 mod json_text;
+mod key_list;
 mod key_value;
 mod kv_origin;
 mod kv_watcher;

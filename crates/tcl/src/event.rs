@@ -5,8 +5,8 @@
 //! alerted once, when its mailbox was empty. An event of Tcl then lets each notified target take
 //! steps, one item a step.
 //!
-//! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN`] steps or
-//! [`TURN_TIME`], so that timers, files and Tk are served in between.
+//! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN_TIME`], so that timers,
+//! files and Tk are served in between.
 //!
 //! Nested event loops: a target stays in the ready list while one of its items is handled, so that an
 //! event loop entered by a callback goes on with the next item, as it does with Tcl's own events. A
@@ -29,10 +29,10 @@ use std::time::{Duration, Instant};
 
 /// Steps a target takes before the next one has its turn.
 const SLICE: usize = 64;
-/// Steps an event takes at most.
-const TURN: usize = 1000;
-/// How long an event may go on before it ends at the next slice.
-const TURN_TIME: Duration = Duration::from_millis(4);
+/// How long an event may go on.
+const TURN_TIME: Duration = Duration::from_millis(2);
+/// After so many steps the clock is read.
+const CLOCK: usize = 8;
 
 /// How many steps of one target may be under way at the same time.
 const MAX_DEPTH: usize = 32;
@@ -392,16 +392,15 @@ impl Thread {
 
     fn take_turns(&self) {
         let start = Instant::now();
-        let mut steps = 0;
-        while steps < TURN && start.elapsed() < TURN_TIME {
+        while start.elapsed() < TURN_TIME {
             let Some((id, place)) = self.next() else {
                 return;
             };
             let mut more = true;
-            for _ in 0..SLICE {
-                steps += 1;
+            for step in 1..=SLICE {
                 more = self.step(id, &place);
-                if !more {
+                let late = step % CLOCK == 0 && start.elapsed() >= TURN_TIME;
+                if !more || late {
                     break;
                 }
             }

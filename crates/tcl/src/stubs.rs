@@ -206,6 +206,7 @@ stubs! { tcl;
     db_incr_ref_count = 20 (o: *mut Obj, file: *const c_char, line: c_int);
     get_boolean_from_obj = 32 (i: *mut Interp, o: *mut Obj, out: *mut c_int) -> c_int;
     get_obj_type = 40 (name: *const c_char) -> *const c_void;
+    list_obj_append_element = 44 (i: *mut Interp, list: *mut Obj, item: *mut Obj) -> c_int;
     create_event_source = 92 (setup: EventSourceProc, check: EventSourceProc, data: ClientData);
     create_obj_command = 96 (i: *mut Interp, name: *const c_char, p: ObjCmdProc, data: ClientData, delete: Option<CmdDeleteProc>) -> *mut Command;
     delete_command_from_token = 104 (i: *mut Interp, c: *mut Command) -> c_int;

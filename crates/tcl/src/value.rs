@@ -181,6 +181,22 @@ impl Obj {
     }
 }
 
+/// A list under construction, for many elements: no step of it takes long.
+#[derive(Default)]
+pub struct ListBuilder(Option<Obj>);
+
+impl ListBuilder {
+    pub fn push(&mut self, item: &Obj) {
+        let list = self.0.get_or_insert_with(|| Obj::list([]));
+        // SAFETY: nobody else has the list, and to an unshared list an element can be appended.
+        unsafe { stubs::list_obj_append_element(ptr::null_mut(), list.as_ptr(), item.as_ptr()) };
+    }
+
+    pub fn finish(self) -> Obj {
+        self.0.unwrap_or_else(Obj::empty)
+    }
+}
+
 impl Clone for Obj {
     fn clone(&self) -> Obj {
         // SAFETY: live, since we hold a reference.

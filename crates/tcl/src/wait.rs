@@ -13,7 +13,7 @@
 //! | below a command that cannot yield (`lsort -command`) | runs the event loop | – |
 
 use crate::error::{Error, Result};
-use crate::event::{self, Notifier, Target, Ticket};
+use crate::event::{self, Notifier, Receiver, Target, Ticket};
 use crate::guard;
 use crate::interp::{Interp, Preserved, Scope};
 use crate::stubs;
@@ -22,6 +22,7 @@ use core::ffi::c_int;
 use std::cell::{Cell, RefCell};
 use std::ptr::null_mut;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,11 @@ struct Op {
     waiter: RefCell<Waiter>,
     ticket: RefCell<Option<Ticket>>,
     work: RefCell<Option<Box<dyn Work>>>,
+    /// Takes the next part of the answer; false if none is there.
+    parts: RefCell<Option<Box<dyn FnMut() -> bool>>>,
+    /// All parts were sent, and the answer.
+    completed: Arc<AtomicBool>,
+    notifier: Notifier,
 }
 
 enum Waiter {
@@ -78,6 +84,7 @@ pub trait Work {
 /// answers with an error.
 pub struct Completer<R: Send> {
     slot: Arc<Mutex<Option<R>>>,
+    completed: Arc<AtomicBool>,
     notifier: Notifier,
 }
 
@@ -89,6 +96,7 @@ impl<R: Send> Completer<R> {
 
 impl<R: Send> Drop for Completer<R> {
     fn drop(&mut self) {
+        self.completed.store(true, Ordering::Release);
         self.notifier.notify();
     }
 }
@@ -109,26 +117,47 @@ pub fn operation<R: Send + 'static>(
             )),
         }
     });
-    let mut notifier = None;
-    let (op, ticket) = event::register(|n| {
-        notifier = Some(n);
+    let completed = Arc::new(AtomicBool::new(false));
+    let (op, ticket) = event::register(|notifier| {
         Rc::new(Op {
             answered: Cell::new(false),
             finish: RefCell::new(Some(finish)),
             waiter: RefCell::new(Waiter::Loop),
             ticket: RefCell::new(None),
             work: RefCell::new(None),
+            parts: RefCell::new(None),
+            completed: completed.clone(),
+            notifier,
         })
     });
     *op.ticket.borrow_mut() = Some(ticket);
-    let notifier = notifier.expect("register calls its argument");
-    (Wait { op }, Completer { slot, notifier })
+    let notifier = op.notifier.clone();
+    let completer = Completer {
+        slot,
+        completed,
+        notifier,
+    };
+    (Wait { op }, completer)
 }
 
 impl Wait {
     /// What brings the answer, if it is not there yet.
     pub fn brought_by(&self, work: Box<dyn Work>) {
         *self.op.work.borrow_mut() = Some(work);
+    }
+
+    /// Parts of the answer, sent before it is complete. They are taken as they come, one a step
+    /// ([`Target::step`]), so that a long answer does not keep other events waiting.
+    pub fn with_parts<T: Send + 'static>(
+        &self,
+        parts: Receiver<T>,
+        mut take: impl FnMut(T) + 'static,
+    ) {
+        parts.attach(self.op.notifier.clone());
+        *self.op.parts.borrow_mut() = Some(Box::new(move || {
+            let part = parts.pop();
+            part.map(&mut take).is_some()
+        }));
     }
 
     /// Suspends the running command until the answer is there.
@@ -147,6 +176,15 @@ impl Wait {
 
 impl Target for Op {
     fn step(self: Rc<Self>) -> bool {
+        // Before looking for parts: the last one is there when the answer is.
+        let completed = self.completed.load(Ordering::Acquire);
+        let parts = &mut *self.parts.borrow_mut();
+        if parts.as_mut().is_some_and(|take| take()) {
+            return true;
+        }
+        if !completed {
+            return false;
+        }
         self.answered.set(true);
         let work = self.work.take();
         drop(work);

@@ -1,7 +1,7 @@
 //! Listings: a watch that ends where the present is reached (kv.md §9).
 
-use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,55 +14,73 @@ use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::ordered::Change;
 use crate::client::jetstream::JsonExt;
 
+/// A part of a listing of keys.
+#[derive(Debug)]
+pub enum KeyPart {
+    /// A key, and whether it has a value; else it was deleted.
+    Key(String, bool),
+    /// The listing begins again: what came before does not count.
+    Again,
+}
+
 impl Bucket {
-    /// All keys, in the order in which their latest values were stored.
+    /// Lists all keys, in the order in which their latest values were stored. The function is called on a
+    /// runtime thread and must not block. The result says whether keys may have come more than once, as
+    /// they do when they are written meanwhile: the last time counts.
     ///
     /// # Errors
-    /// `KeyNotFound` if there is none; `BucketNotFoundBare`; `Timeout`; `ConnectionClosed`.
-    pub fn keys(&self) -> impl Future<Output = Result<Vec<String>>> + Send + 'static {
-        let first = self.list();
+    /// `BucketNotFoundBare`; `Timeout`; `ConnectionClosed`.
+    pub fn keys(
+        &self,
+        sink: impl FnMut(Vec<KeyPart>) + Send + 'static,
+    ) -> impl Future<Output = Result<bool>> + Send + 'static {
+        let sink = Arc::new(Mutex::new(sink));
+        let first = self.list(sink.clone());
         let bucket = self.clone();
         async move {
             let mut listing = first.await?;
             if !listing.is_complete() {
-                listing = bucket.list().await?;
+                call(&sink, vec![KeyPart::Again]);
+                listing = bucket.list(sink).await?;
             }
-            let keys = listing.keys.in_order();
-            if keys.is_empty() {
-                return Err(Error::new(
-                    Code::KeyNotFound,
-                    format!("There are no keys in bucket {}", bucket.name()),
-                ));
-            }
-            Ok(keys)
+            Ok(listing.found.distinct != listing.found.entries)
         }
     }
 
-    /// Gathers the keys, and beside it how many subjects there are. A server that counts what is
+    /// Tells the keys, and asks beside it how many subjects there are. A server that counts what is
     /// left for a consumer in the moment when an update replaces an entry counts one too few, and
     /// the listing of a busy bucket may end before that key has come; the number of subjects is
     /// right all the time.
-    fn list(&self) -> impl Future<Output = Result<Listed>> + Send + 'static {
+    fn list(
+        &self,
+        sink: Arc<Mutex<impl FnMut(Vec<KeyPart>) + Send + 'static>>,
+    ) -> impl Future<Output = Result<Listed>> + Send + 'static {
         let options = WatchOptions {
             meta_only: true,
             ..WatchOptions::default()
         };
         let info = self.js().stream_info(&stream_name(self.name()));
-        let found = self.collect::<Keys>(">", options, "keys");
+        let keys = move |entries: Vec<Entry>| {
+            let keys = entries.iter();
+            let keys = keys.map(|entry| KeyPart::Key(entry.key().to_owned(), entry.is_put()));
+            call(&sink, keys.collect());
+        };
+        let found = self.collect(">", options, "keys", keys);
         async move {
-            let (info, keys) = tokio::join!(info, found);
+            let (info, found) = tokio::join!(info, found);
             let subjects = info.ok().and_then(|info| {
                 let state = info.object("state")?;
                 state.number("num_subjects")
             });
             Ok(Listed {
-                keys: keys?,
+                found: found?,
                 subjects,
             })
         }
     }
 
-    /// All entries of the keys that match a pattern, in stream order, deletions included.
+    /// Lists all entries of the keys that match a pattern, in stream order, deletions included. The
+    /// function is called on a runtime thread and must not block.
     ///
     /// # Errors
     /// `InvalidArg` for a malformed pattern; `KeyNotFound` if there is none; `BucketNotFoundBare`;
@@ -70,36 +88,44 @@ impl Bucket {
     pub fn history(
         &self,
         pattern: &str,
-    ) -> impl Future<Output = Result<Vec<Entry>>> + Send + 'static {
+        sink: impl FnMut(Vec<Entry>) + Send + 'static,
+    ) -> impl Future<Output = Result<()>> + Send + 'static {
         let options = WatchOptions {
             include_history: true,
             ..WatchOptions::default()
         };
-        let found = self.collect::<Vec<Entry>>(pattern, options, "history");
+        let found = self.collect(pattern, options, "history", sink);
         let bucket = self.clone();
         let pattern = pattern.to_owned();
         async move {
-            let entries = found.await?;
-            if entries.is_empty() {
-                return Err(bucket.no_key(&pattern));
+            match found.await?.entries {
+                0 => Err(bucket.no_key(&pattern)),
+                _ => Ok(()),
             }
-            Ok(entries)
         }
     }
 
-    /// Gathers entries up to the end of current data. The time limit begins when the consumer
+    /// The error of a bucket that has no keys.
+    pub fn no_keys(&self) -> Error {
+        let message = format!("There are no keys in bucket {}", self.name());
+        Error::new(Code::KeyNotFound, message)
+    }
+
+    /// Hands over entries up to the end of current data. The time limit begins when the consumer
     /// exists; the consumer goes whatever the outcome is.
-    fn collect<G: Gather>(
+    fn collect(
         &self,
         pattern: &str,
         options: WatchOptions,
         what: &'static str,
-    ) -> impl Future<Output = Result<G>> + Send + 'static {
+        sink: impl FnMut(Vec<Entry>) + Send + 'static,
+    ) -> impl Future<Output = Result<Found>> + Send + 'static {
         let limit = self.js().timeout();
-        let (done, gathered) = oneshot::channel();
+        let (done, found) = oneshot::channel();
         let collector = Collector {
             bucket: self.clone(),
-            gathered: G::default(),
+            sink,
+            found: Found::default(),
             done: Some(done),
             error: None,
         };
@@ -113,9 +139,9 @@ impl Bucket {
             let listing = Listing(watch.await?);
             listing.0.start();
             let outcome = if limit.is_zero() {
-                gathered.await
+                found.await
             } else {
-                tokio::time::timeout(limit, gathered).await.map_err(|_| {
+                tokio::time::timeout(limit, found).await.map_err(|_| {
                     let message = format!("Timeout while gathering {what} of {}", bucket.name());
                     Error::new(Code::Timeout, message)
                 })?
@@ -145,14 +171,22 @@ fn heartbeat(limit: Duration) -> Duration {
     (limit / 4).clamp(shortest, longest)
 }
 
-/// What is made of the entries.
-trait Gather: Default + Send + 'static {
-    fn add(&mut self, entry: Entry);
+fn call<T>(sink: &Mutex<impl FnMut(T)>, parts: T) {
+    let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+    sink(parts);
+}
+
+/// What a listing has found.
+#[derive(Debug, Default, Clone, Copy)]
+struct Found {
+    entries: u64,
+    /// Those whose keys cannot have come before.
+    distinct: u64,
 }
 
 /// A listing of keys.
 struct Listed {
-    keys: Keys,
+    found: Found,
     /// Subjects in the stream when it began, if that is known.
     subjects: Option<u64>,
 }
@@ -160,49 +194,21 @@ struct Listed {
 impl Listed {
     fn is_complete(&self) -> bool {
         self.subjects
-            .is_none_or(|subjects| self.keys.0.len() as u64 >= subjects)
-    }
-}
-
-/// The keys seen, with the revision of their values; `None` for a key that has been deleted.
-#[derive(Default)]
-struct Keys(HashMap<String, Option<u64>>);
-
-impl Keys {
-    /// Those that have a value, in the order in which it was stored.
-    fn in_order(self) -> Vec<String> {
-        let keys = self.0.into_iter();
-        let mut keys: Vec<_> = keys
-            .filter_map(|(key, revision)| Some((revision?, key)))
-            .collect();
-        keys.sort_unstable_by_key(|(revision, _)| *revision);
-        keys.into_iter().map(|(_, key)| key).collect()
-    }
-}
-
-impl Gather for Keys {
-    fn add(&mut self, entry: Entry) {
-        let revision = entry.is_put().then_some(entry.revision);
-        self.0.insert(entry.key().to_owned(), revision);
-    }
-}
-
-impl Gather for Vec<Entry> {
-    fn add(&mut self, entry: Entry) {
-        self.push(entry);
+            .is_none_or(|subjects| self.found.distinct >= subjects)
     }
 }
 
 /// Watches until the end of current data, or of the consumer.
-struct Collector<G> {
+struct Collector<S> {
     bucket: Bucket,
-    gathered: G,
-    done: Option<oneshot::Sender<Result<G>>>,
+    sink: S,
+    found: Found,
+    done: Option<oneshot::Sender<Result<Found>>>,
     error: Option<Error>,
 }
 
-impl<G: Gather> Collector<G> {
-    fn finish(&mut self, outcome: Result<G>) {
+impl<S> Collector<S> {
+    fn finish(&mut self, outcome: Result<Found>) {
         if let Some(done) = self.done.take() {
             // Whoever asked may have run out of time.
             let _ = done.send(outcome);
@@ -210,19 +216,29 @@ impl<G: Gather> Collector<G> {
     }
 }
 
-impl<G: Gather> WatchObserver for Collector<G> {
+impl<S: FnMut(Vec<Entry>) + Send + 'static> WatchObserver for Collector<S> {
     fn deliver(&mut self, items: &mut Vec<WatchItem>) {
+        if self.done.is_none() {
+            // Later entries are not part of the answer.
+            return;
+        }
+        let mut entries = Vec::with_capacity(items.len());
+        let mut ended = false;
         for item in items.drain(..) {
             match item {
                 WatchItem::FlowControl(question) => question.answer(),
-                // Later entries are not part of the answer.
-                WatchItem::Entry(_) if self.done.is_none() => {}
-                WatchItem::Entry(entry) => self.gathered.add(entry),
-                WatchItem::EndOfData => {
-                    let gathered = std::mem::take(&mut self.gathered);
-                    self.finish(Ok(gathered));
+                WatchItem::Entry(_) if ended => {}
+                WatchItem::Entry(entry) => {
+                    self.found.entries += 1;
+                    self.found.distinct += u64::from(entry.is_first);
+                    entries.push(entry);
                 }
+                WatchItem::EndOfData => ended = true,
             }
+        }
+        (self.sink)(entries);
+        if ended {
+            self.finish(Ok(self.found));
         }
     }
 

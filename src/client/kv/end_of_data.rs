@@ -1,7 +1,7 @@
 //! When a watch has shown everything that was there at its beginning (kv.md §8.4).
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// How much later than a doubtful message another one must have been stored to settle the doubt.
 const DOUBT_NS: i64 = 250_000_000;
@@ -27,11 +27,40 @@ struct Count {
     /// while updates of keys seen before come in addition: only different keys count. Two subjects
     /// with the same hash delay the end a little, no more; and hashes do not keep the memory alive
     /// in which messages arrived.
-    subjects: HashSet<u64>,
+    subjects: HashSet<u64, BuildHasherDefault<Hashed>>,
     hasher: RandomState,
     /// When the first message was stored after which nothing was left although not everything had
     /// come. What is missing was either replaced and is on its way, or removed.
     doubtful_since: Option<i64>,
+}
+
+/// Numbers that are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// What a message means for the end of current data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Its subject has not been counted before.
+    pub(super) is_first: bool,
+    /// This is the end of current data.
+    pub(super) reached: bool,
 }
 
 impl Count {
@@ -42,14 +71,17 @@ impl Count {
         self.doubtful_since = None;
     }
 
-    fn add(&mut self, subject: &str, pending: u64, distinct: bool) {
+    /// Whether the subject is new; not known where messages are counted.
+    fn add(&mut self, subject: &str, pending: u64, distinct: bool) -> bool {
         // The count at the beginning can be short by the same moment; the first message knows better.
         if self.received == 0 {
             self.expected = self.expected.max(pending.saturating_add(1));
         }
-        if !distinct || self.subjects.insert(self.hasher.hash_one(subject)) {
+        let is_first = distinct && self.subjects.insert(self.hasher.hash_one(subject));
+        if is_first || !distinct {
             self.received += 1;
         }
+        is_first
     }
 
     /// Whether nothing can be missing, given a message after which so many are left.
@@ -72,7 +104,7 @@ impl EndOfData {
             count: Some(Count {
                 expected: u64::MAX,
                 received: 0,
-                subjects: HashSet::new(),
+                subjects: HashSet::default(),
                 hasher: RandomState::new(),
                 doubtful_since: None,
             }),
@@ -101,12 +133,16 @@ impl EndOfData {
     }
 
     /// A message arrived, wanted or not, after which so many are left.
-    pub(super) fn message(&mut self, subject: &str, pending: u64, timestamp_ns: i64) -> bool {
+    pub(super) fn message(&mut self, subject: &str, pending: u64, timestamp_ns: i64) -> Seen {
         let Some(count) = &mut self.count else {
-            return false;
+            return Seen {
+                is_first: false,
+                reached: false,
+            };
         };
-        count.add(subject, pending, self.distinct);
-        count.is_complete(pending, timestamp_ns) && self.reach()
+        let is_first = count.add(subject, pending, self.distinct);
+        let reached = count.is_complete(pending, timestamp_ns) && self.reach();
+        Seen { is_first, reached }
     }
 
     /// The server has nothing left: entries it counted were removed meanwhile.
@@ -128,7 +164,7 @@ mod tests {
 
     impl EndOfData {
         fn sees(&mut self, subject: &str, pending: u64) -> bool {
-            self.message(subject, pending, 0)
+            self.message(subject, pending, 0).reached
         }
     }
 
@@ -186,10 +222,18 @@ mod tests {
     fn what_does_not_come_after_all_was_removed() {
         let mut end = EndOfData::new(true);
         assert!(!end.created(3));
-        assert!(!end.message("a", 0, 1000 * MS));
-        assert!(!end.message("a", 0, 1249 * MS));
-        assert!(!end.message("a", 1, 1300 * MS));
-        assert!(end.message("a", 0, 1350 * MS));
+        assert!(!end.message("a", 0, 1000 * MS).reached);
+        assert!(!end.message("a", 0, 1249 * MS).reached);
+        assert!(!end.message("a", 1, 1300 * MS).reached);
+        assert!(end.message("a", 0, 1350 * MS).reached);
+    }
+
+    #[test]
+    fn subjects_that_come_again() {
+        let mut end = EndOfData::new(true);
+        end.created(3);
+        let firsts = ["a", "b", "a", "c", "d"].map(|subject| end.message(subject, 2, 0).is_first);
+        assert_eq!(firsts, [true, true, false, true, false]);
     }
 
     #[test]

@@ -49,16 +49,25 @@ impl Operation {
         let Some(headers) = headers else {
             return Operation::Put;
         };
-        let text = |name| headers.get(name).map(HeaderValue::as_str);
-        if let Some(operation) = text(KV_OPERATION.clone()) {
-            return match operation {
-                "PUT" => Operation::Put,
-                "DEL" => Operation::Delete,
-                "PURGE" => Operation::Purge,
-                other => Operation::Other(other.to_owned()),
+        // Going through the few that there are takes less time than looking one up.
+        let mut reason = None;
+        for (name, values) in headers.iter() {
+            let Some(value) = values.first().map(HeaderValue::as_str) else {
+                continue;
             };
+            if *name == KV_OPERATION {
+                return match value {
+                    "PUT" => Operation::Put,
+                    "DEL" => Operation::Delete,
+                    "PURGE" => Operation::Purge,
+                    other => Operation::Other(other.to_owned()),
+                };
+            }
+            if *name == NATS_MARKER_REASON {
+                reason = Some(value);
+            }
         }
-        match text(NATS_MARKER_REASON) {
+        match reason {
             Some("MaxAge" | "Purge") => Operation::Purge,
             Some("Remove") => Operation::Delete,
             _ => Operation::Put,
@@ -79,6 +88,9 @@ pub struct Entry {
     /// How many entries follow it in its watch; not known for single reads.
     pub delta: Option<u64>,
     pub operation: Operation,
+    /// In a watch of latest entries: it is certain that none of this key has come before, as it is as long
+    /// as the watch counts.
+    pub is_first: bool,
 }
 
 impl Entry {
@@ -104,6 +116,7 @@ impl Entry {
             revision: delivery.stream_seq,
             created: units::ms_from_ns(delivery.timestamp_ns),
             delta: Some(delivery.pending),
+            is_first: false,
             subject: message.subject,
         })
     }
@@ -127,6 +140,7 @@ impl Entry {
             revision: message.sequence,
             created: units::ms_from_ns(created),
             delta: None,
+            is_first: false,
             subject: message.subject,
         })
     }

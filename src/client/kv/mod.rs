@@ -29,6 +29,7 @@ mod subjects;
 pub mod watch;
 
 pub use bucket::{CreateOptions, Origin};
+pub use collect::KeyPart;
 pub use entry::{Entry, Operation};
 pub use manage::{bind, create, create_aggregate, create_mirror, delete, empty, list};
 pub use names::{check_bucket, check_key, check_mirror, check_pattern};

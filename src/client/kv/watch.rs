@@ -124,6 +124,7 @@ impl Bucket {
                 end: EndOfData::new(config.deliver_policy == DeliverPolicy::LastPerSubject),
                 seen: 0,
                 repeated: 0,
+                restarted: false,
                 items: Vec::new(),
                 observer,
             };
@@ -161,12 +162,15 @@ struct Reader {
     seen: u64,
     /// Up to here a replay repeats what was told already.
     repeated: u64,
+    /// The consumer is not the first one: what that one has counted is not known any more.
+    restarted: bool,
     items: Vec<WatchItem>,
     observer: Box<dyn WatchObserver>,
 }
 
 impl Reader {
     fn created(&mut self, num_pending: u64, opening: Opening) {
+        self.restarted = opening != Opening::First;
         match opening {
             Opening::First | Opening::Resumed => {}
             Opening::Replayed => self.repeated = self.seen,
@@ -182,16 +186,17 @@ impl Reader {
 
     fn message(&mut self, delivery: Delivery) {
         let subject = &delivery.message.subject;
-        let reached = self
+        let seen = self
             .end
             .message(subject, delivery.pending, delivery.timestamp_ns);
         let is_new = delivery.stream_seq > self.repeated;
         self.seen = self.seen.max(delivery.stream_seq);
         let entry = Entry::from_delivery(delivery, &self.prefix);
-        if let Some(entry) = entry.filter(|entry| is_new && self.wants(entry)) {
+        if let Some(mut entry) = entry.filter(|entry| is_new && self.wants(entry)) {
+            entry.is_first = seen.is_first && !self.restarted;
             self.items.push(WatchItem::Entry(entry));
         }
-        self.end_if(reached);
+        self.end_if(seen.reached);
     }
 
     fn wants(&self, entry: &Entry) -> bool {
@@ -278,6 +283,7 @@ mod tests {
             end: EndOfData::new(policy == DeliverPolicy::LastPerSubject),
             seen: 0,
             repeated: 0,
+            restarted: false,
             items: Vec::new(),
             observer: Box::new(notes.clone()),
         };
