@@ -87,6 +87,8 @@ pub enum Code {
     BucketNotFoundBare,
     /// No such key, or it was deleted.
     KeyNotFound,
+    /// A logger failed.
+    Log,
     /// A defect of this package: a panic was caught.
     Internal,
 }
@@ -151,6 +153,7 @@ impl Code {
             Code::BucketNotFound => "ErrBucketNotFound",
             Code::BucketNotFoundBare => "BucketNotFound",
             Code::KeyNotFound => "ErrKeyNotFound",
+            Code::Log => "ErrLog",
             Code::Internal => "ErrInternal",
         };
         let numbers = match self {

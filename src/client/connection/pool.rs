@@ -152,6 +152,8 @@ pub(super) enum Choice {
 #[derive(Default)]
 pub(super) struct Pool {
     servers: VecDeque<ServerEntry>,
+    /// The current server of a pool that was emptied: a connection outlives that.
+    former: Option<ServerEntry>,
 }
 
 impl Pool {
@@ -172,10 +174,12 @@ impl Pool {
             servers = unique;
         }
         self.servers = servers.into();
+        self.former = None;
         Ok(())
     }
 
     pub(super) fn clear(&mut self) {
+        self.former = self.servers.pop_back().or(self.former.take());
         self.servers.clear();
     }
 
@@ -193,7 +197,7 @@ impl Pool {
 
     /// The server of the attempt or link under way.
     pub(super) fn current(&self) -> Option<&ServerEntry> {
-        self.servers.back()
+        self.servers.back().or(self.former.as_ref())
     }
 
     /// Forgets former failures: a new `connect` begins.
@@ -209,6 +213,7 @@ impl Pool {
         max_attempts: i64,
         dropped: &mut Vec<ServerEntry>,
     ) -> Choice {
+        self.former = None;
         while let Some(server) = self.servers.pop_front() {
             let failures = server.reconnects;
             if initial && failures > 0 {
@@ -289,6 +294,18 @@ mod tests {
             Choice::Attempt => pool.current().map(|s| s.host.clone()),
             _ => None,
         }
+    }
+
+    #[test]
+    fn the_current_server_outlives_the_others() {
+        let mut pool = pool(&["a", "b"]);
+        assert_eq!(attempt(&mut pool, true, 60).as_deref(), Some("a"));
+        pool.clear();
+        pool.clear();
+        assert!(pool.is_empty());
+        assert_eq!(pool.current().map(|s| s.host.as_str()), Some("a"));
+        assert_eq!(attempt(&mut pool, false, 60), None);
+        assert!(pool.current().is_none());
     }
 
     #[test]

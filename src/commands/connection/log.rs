@@ -1,10 +1,11 @@
 //! Where log lines of a connection go: a channel, or a logger object of Tcllib.
 
 use crate::client::connection::Level;
-use crate::commands::errors::invalid_arg;
+use crate::client::error::{Code, Error};
+use crate::commands::errors::{invalid_arg, raise};
 use crate::commands::options::Options;
 use tcl::interp::Scope;
-use tcl::{Error, Interp, Obj, Result};
+use tcl::{Interp, Obj, Result};
 
 pub struct Log {
     target: Target,
@@ -74,10 +75,11 @@ impl Log {
 /// An error of the logger, taken out of the interpreter.
 fn catch(interp: Interp, words: &[Obj]) -> Result<()> {
     interp.call(words, Scope::Global).map(drop).map_err(|_| {
-        Error::new(
-            format!("cannot write a log line: {}", interp.result().text()),
-            &["NATS", "ErrLog"],
-        )
+        let reason = interp.result();
+        raise(Error::new(
+            Code::Log,
+            format!("cannot write a log line: {}", reason.text()),
+        ))
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod backlog;
 mod config;
+mod flood;
 pub(super) mod inbox;
 mod log;
 mod methods;
@@ -22,6 +23,7 @@ use crate::commands::errors::invalid_arg;
 use crate::commands::options::{pos_int, Options};
 use crate::commands::shape;
 use crate::runtime;
+use flood::Flood;
 use inbox::Inbox;
 use log::Log;
 use std::cell::{Cell, RefCell};
@@ -47,6 +49,7 @@ pub struct Core {
     log: Log,
     pub(super) inbox: Inbox,
     events: Receiver<Signal>,
+    flood: Arc<Flood>,
     /// The status that the script sees, which lags behind the client's until the event loop runs.
     status: Cell<Status>,
     /// Names of the elements of the array `serverInfo`.
@@ -65,11 +68,16 @@ enum Signal {
 }
 
 /// Carries the client's events to the Tcl thread.
-struct ToEvents(Sender<Signal>);
+struct ToEvents {
+    sender: Sender<Signal>,
+    flood: Arc<Flood>,
+}
 
 impl Sink for ToEvents {
     fn event(&self, event: Event) {
-        self.0.send(Signal::Event(event));
+        if self.flood.admit(&event) {
+            self.sender.send(Signal::Event(event));
+        }
     }
 }
 
@@ -109,7 +117,11 @@ impl Class for Connection {
         options.end()?;
         let _runtime = runtime::enter()?;
         let (sender, events) = event::channel();
-        let client = Client::new(Arc::new(ToEvents(sender.clone())));
+        let flood = Arc::<Flood>::default();
+        let client = Client::new(Arc::new(ToEvents {
+            sender: sender.clone(),
+            flood: flood.clone(),
+        }));
         let ask = ask_passphrase(sender.clone());
         client.update(|settings| settings.ask_passphrase = Some(ask));
         let (core, ticket) = event::register(|notifier| {
@@ -121,6 +133,7 @@ impl Class for Connection {
                 object: call.object.clone(),
                 log,
                 events,
+                flood,
                 status: Cell::new(Status::Closed),
                 info_fields: RefCell::default(),
                 children: Children::default(),
@@ -186,7 +199,13 @@ impl Core {
 
     fn heed(&self, signal: Signal) {
         match signal {
-            Signal::Event(event) => self.show(event),
+            Signal::Event(event) => {
+                self.show(event);
+                if let Some(dropped) = self.flood.handled() {
+                    let text = format!("Discarded {dropped} errors while the script was busy");
+                    self.log(Level::Warn, &text);
+                }
+            }
             // The one who asked may be gone: `disconnect` interrupts any waiting.
             Signal::Delay(_, answer) if answer.is_closed() => {}
             Signal::Delay(server, answer) => drop(answer.send(self.reconnect_delay(&server))),
