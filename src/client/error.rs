@@ -77,7 +77,7 @@ pub enum Code {
     NotJsMessage,
     /// Any other error reply of the JetStream API.
     JsResponse { code: u64, err_code: u64 },
-    /// Heartbeats of an ordered consumer were missed.
+    /// Heartbeats of an ordered or pull consumer were missed.
     ConsumerNotActive,
     /// An ordered consumer saw a gap.
     ConsumerSequenceMismatch,

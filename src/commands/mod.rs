@@ -11,11 +11,13 @@ mod key_list;
 mod key_value;
 mod kv_origin;
 mod kv_watcher;
+mod last_error;
 mod metadata;
 mod options;
 mod ordered_consumer;
 mod outgoing;
 mod payload;
+mod pull_consumer;
 mod shape;
 mod watched_array;
 
@@ -71,6 +73,7 @@ pub fn define(interp: Interp) -> Result<()> {
     class::define::<connection::Connection>(interp)?;
     class::define::<jet_stream::JetStream>(interp)?;
     class::define::<ordered_consumer::OrderedConsumer>(interp)?;
+    class::define::<pull_consumer::PullConsumer>(interp)?;
     class::define::<key_value::KeyValue>(interp)?;
     class::define::<kv_watcher::KvWatcher>(interp)?;
     command::define(interp, COMMANDS)

@@ -7,9 +7,9 @@
 use super::connection::Core;
 use super::errors::{invalid_arg, raise};
 use super::jet_stream::{JetStream, Shared};
+use super::last_error;
 use super::options::{pos_int, Options};
 use super::shape;
-use crate::client::connection::Level;
 use crate::client::jetstream::names;
 use crate::client::jetstream::ordered::{
     Change, DeliverPolicy, FlowControl, Item, Observer, OrderedConfig, OrderedConsumer as Client,
@@ -124,17 +124,7 @@ impl View {
         let Change::Error(error) = change else {
             return;
         };
-        let text = format!(
-            "Ordered consumer {}: {}",
-            self.object.name().text(),
-            error.message
-        );
-        self.core.log(Level::Warn, &text);
-        let name = Obj::from(&*self.object.variable("last_error"));
-        let value = shape::last_error(Some(&error));
-        if let Err(error) = interp.set_var(&name, None, &value) {
-            interp.background_error(error);
-        }
+        last_error::show(&self.core, &self.object, "Ordered consumer", &error);
     }
 
     fn read_retry_interval(&self, interp: Interp) {

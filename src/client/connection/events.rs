@@ -71,8 +71,10 @@ pub(super) enum Notice {
     Settled(oneshot::Sender<Result<()>>, Result<()>),
     /// An operation that was still waiting when the connection ended.
     Refused(Waiter, End),
-    /// A subscription that ended with the connection.
+    /// A subscription that ended with the connection, or was drained while there is no link.
     Ended(Arc<dyn Deliver>, u64),
+    /// A subscription that goes on with a new link.
+    Relinked(Arc<dyn Deliver>, u64),
 }
 
 impl Notice {
@@ -83,6 +85,7 @@ impl Notice {
             Notice::Settled(waiter, outcome) => drop(waiter.send(outcome)),
             Notice::Refused(waiter, end) => waiter.refuse(end),
             Notice::Ended(deliver, id) => deliver.ended(id),
+            Notice::Relinked(deliver, id) => deliver.relinked(id),
         }
     }
 }

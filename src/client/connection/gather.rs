@@ -15,16 +15,31 @@ use crate::client::error::{Code, Error, Result};
 
 /// A request that collects replies. Dropping it ends it.
 pub struct Gather {
-    connection: Weak<Inner>,
+    place: Place,
     subject: Subject,
-    /// Who is told when the connection ends.
-    key: u64,
-    subscription: u64,
     max: u64,
     received: u64,
     limit: Option<Instant>,
     replies: mpsc::UnboundedReceiver<Message>,
     end: oneshot::Receiver<Error>,
+}
+
+/// What a connection keeps for a [`Gather`], for those who want to end it from elsewhere.
+#[derive(Clone)]
+pub struct Place {
+    connection: Weak<Inner>,
+    /// Who is told when the connection ends.
+    key: u64,
+    subscription: u64,
+}
+
+impl Place {
+    /// Ends the request; the server is told before anything that is sent later.
+    pub fn end(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.with(|state| state.forget(self.key, self.subscription));
+        }
+    }
 }
 
 /// What comes next.
@@ -54,10 +69,12 @@ pub(super) fn gather(
         connection.with(|state| state.gather(message, max, Arc::new(Replies(sender)), waiter));
     let (key, subscription) = started?;
     Ok(Gather {
-        connection: Arc::downgrade(connection),
+        place: Place {
+            connection: Arc::downgrade(connection),
+            key,
+            subscription,
+        },
         subject,
-        key,
-        subscription,
         max,
         received: 0,
         limit,
@@ -96,7 +113,12 @@ impl State {
 impl Gather {
     /// The subscription the replies come on.
     pub fn subscription(&self) -> u64 {
-        self.subscription
+        self.place.subscription
+    }
+
+    /// What the connection keeps for it.
+    pub fn place(&self) -> Place {
+        self.place.clone()
     }
 
     /// Whether as many replies as were wanted have come.
@@ -164,9 +186,7 @@ impl Gather {
 
 impl Drop for Gather {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.upgrade() {
-            connection.with(|state| state.forget(self.key, self.subscription));
-        }
+        self.place.end();
     }
 }
 

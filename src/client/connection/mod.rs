@@ -49,7 +49,7 @@ use tokio::time::Instant;
 
 pub use async_nats::{ServerInfo, Subject};
 pub use events::{Event, Level, Sink, Status};
-pub use gather::{Gather, Gathered};
+pub use gather::{Gather, Gathered, Place};
 pub use pool::{parse_url, Credentials, ServerEntry};
 pub use settings::{AskPassphrase, ReconnectDelay, Settings};
 pub use subscriptions::Deliver;
@@ -368,5 +368,11 @@ impl Connection {
     /// `ConnectionClosed`, `BadSubscription`
     pub fn unsubscribe(&self, id: u64, max_msgs: u64) -> Result<bool> {
         self.0.with(|state| state.unsubscribe(id, max_msgs))
+    }
+
+    /// Unsubscribes, but lets what has arrived be delivered; then [`Deliver::ended`] is called. What the
+    /// server sends at this very moment may still get lost.
+    pub fn drain(&self, id: u64) {
+        self.0.with(|state| state.drain(id));
     }
 }

@@ -136,9 +136,14 @@ impl Requests {
     }
 
     /// Forgets everybody, and the subscription. The next one has another subject, as this one may
-    /// still exist at the server when the next connection asks whether there are responders.
+    /// still exist at the server when the next connection asks whether there are responders. Keys go
+    /// on: whoever waited may be slow to let go of its own.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> {
-        std::mem::take(self).waiters.into_values()
+        let fresh = Requests {
+            last_key: self.last_key,
+            ..Requests::default()
+        };
+        std::mem::replace(self, fresh).waiters.into_values()
     }
 
     /// The pings to be sent again on a new link.

@@ -231,6 +231,9 @@ impl State {
         if let Some(waiter) = self.connecting.take() {
             self.outbox.push(Notice::Settled(waiter, Ok(())));
         }
+        for (id, deliver) in self.subscriptions.receivers() {
+            self.outbox.push(Notice::Relinked(deliver, id));
+        }
     }
 
     /// The link broke, or is about to be given up.
@@ -362,6 +365,13 @@ impl State {
     pub(super) fn unsubscribe(&mut self, id: u64, max_msgs: u64) -> Result<bool> {
         self.check_open()?;
         self.subscriptions.end(id, max_msgs)
+    }
+
+    /// Ends a subscription when what is on its way has arrived.
+    pub(super) fn drain(&mut self, id: u64) {
+        if let Some(deliver) = self.subscriptions.drain(id) {
+            self.outbox.push(Notice::Ended(deliver, id));
+        }
     }
 
     /// As [`State::subscribe`], when it is not certain that there is a connection.

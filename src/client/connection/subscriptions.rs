@@ -36,9 +36,13 @@ pub trait Deliver: Send + Sync + 'static {
         true
     }
 
-    /// The subscription ended by itself, having got all it asked for, or with the connection.
-    /// Not called after `unsubscribe`.
+    /// The subscription ended by itself, having got all it asked for, or with the connection, or it was
+    /// drained. Not called after `unsubscribe`.
     fn ended(&self, _subscription: u64) {}
+
+    /// A new link was made, whose server knows the subscription by now. What was asked for on the link
+    /// before may be forgotten.
+    fn relinked(&self, _subscription: u64) {}
 }
 
 /// The subscriptions by ID, which is also the order in which they were made.
@@ -57,6 +61,8 @@ struct Entry {
     received: u64,
     deliver: Arc<dyn Deliver>,
     route: Option<Route>,
+    /// It ends when what is on its way has arrived.
+    draining: bool,
 }
 
 /// The way of a subscription's messages on one link.
@@ -92,6 +98,7 @@ impl Subscriptions {
                 received: 0,
                 deliver,
                 route: None,
+                draining: false,
             },
         );
         self.last_id
@@ -141,6 +148,38 @@ impl Subscriptions {
         Ok(true)
     }
 
+    /// Lets a subscription end when it has handed over what is on its way. Returns whom to tell if it
+    /// has ended at once, because there is no link.
+    pub(super) fn drain(&mut self, id: u64) -> Option<Arc<dyn Deliver>> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.draining = true;
+        match &entry.route {
+            Some(route) => {
+                immediately(lock(&route.subscriber).drain());
+                None
+            }
+            None => self.entries.remove(&id).map(|entry| entry.deliver),
+        }
+    }
+
+    /// A route has handed over its last message: it broke, or was drained. Returns whether the
+    /// subscription has ended with it.
+    fn ran_dry(&mut self, id: u64, subscriber: &Arc<Mutex<Subscriber>>) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let route = &mut entry.route;
+        let gone = route.take_if(|route| Arc::ptr_eq(&route.subscriber, subscriber));
+        gone.is_some() && entry.draining && self.entries.remove(&id).is_some()
+    }
+
+    /// Who is told of a new link, in the order of the subscriptions.
+    pub(super) fn receivers(&self) -> impl Iterator<Item = (u64, Arc<dyn Deliver>)> + '_ {
+        self.entries
+            .iter()
+            .map(|(id, entry)| (*id, entry.deliver.clone()))
+    }
+
     pub(super) fn subject(&self, id: u64) -> Option<&Subject> {
         self.entries.get(&id).map(|entry| &entry.subject)
     }
@@ -176,6 +215,9 @@ impl Subscriptions {
 
 impl Entry {
     fn attach(&mut self, id: u64, link: &Link, connection: &Weak<Inner>) {
+        if self.draining {
+            return;
+        }
         let Some(subscriber) = link.subscribe(self.subject.clone(), self.queue.clone()) else {
             return;
         };
@@ -246,6 +288,17 @@ impl Pump {
                 return;
             }
         }
+        if self.ran_dry() {
+            self.deliver.ended(self.id);
+        }
+    }
+
+    fn ran_dry(&self) -> bool {
+        let Some(connection) = self.connection.upgrade() else {
+            return false;
+        };
+        let mut state = connection.lock();
+        state.subscriptions.ran_dry(self.id, &self.subscriber)
     }
 
     fn share(&self, count: usize) -> Option<Share> {

@@ -156,7 +156,7 @@ impl JetStream {
         if !self.trace {
             return self.request(subject, body).await;
         }
-        self.log(format!(">>> {subject} {}", String::from_utf8_lossy(&body)));
+        self.trace_request(&subject, &body);
         let reply = self.request(subject.clone(), body).await?;
         self.log(format!("<<< {subject} {}", readable(&reply)));
         Ok(reply)
@@ -169,6 +169,13 @@ impl JetStream {
     ) -> impl Future<Output = Result<Message>> + Send + 'static {
         let publish = Publish::new(subject, payload);
         self.connection.request(publish, Some(self.timeout()))
+    }
+
+    /// Logs a request that is about to be sent, if that is wanted.
+    pub(super) fn trace_request(&self, subject: &str, body: &[u8]) {
+        if self.trace {
+            self.log(format!(">>> {subject} {}", String::from_utf8_lossy(body)));
+        }
     }
 
     fn log(&self, text: String) {
@@ -185,6 +192,10 @@ impl Checked {
     pub(super) fn new(subject: String) -> Result<Checked> {
         subject::check_publish(&subject, true)?;
         Ok(Checked(subject))
+    }
+
+    pub(super) fn into_subject(self) -> String {
+        self.0
     }
 
     /// Adds a filter, in which wildcards are allowed.

@@ -10,6 +10,7 @@
 //! - `names`: what streams and consumers may be called
 //! - `metadata`: what the reply subject of a delivered message says
 //! - `ordered`: the consumer that neither loses nor repeats a message
+//! - `pull`: fetching messages, and consuming them without end
 //! - `units`: milliseconds here, nanoseconds there
 //!
 //! The wire format is that of the [JetStream API reference].
@@ -22,8 +23,10 @@ pub mod metadata;
 pub mod names;
 pub mod ordered;
 mod publish;
+pub mod pull;
 mod stored;
 mod stream;
+mod subscription;
 pub mod units;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@
 
 use super::backlog::Backlog;
 use super::Core;
-use crate::client::connection::Deliver;
+use crate::client::connection::{Deliver, Place};
 use crate::client::jetstream::{ApiError, Json};
 use crate::client::message::Message;
 use crate::commands::{payload, shape};
@@ -65,6 +65,11 @@ pub struct Request {
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Owner(u64);
 
+impl Owner {
+    /// Fetches depend on no other object, but have a method of their own that cancels them.
+    pub const FETCHES: Owner = Owner(u64::MAX);
+}
+
 pub struct Inbox {
     sender: Sender<Arrival>,
     queue: Rc<Queue>,
@@ -84,6 +89,16 @@ struct Queue {
 struct Pending {
     request: Rc<Request>,
     task: AbortHandle,
+    place: Option<Place>,
+}
+
+impl Pending {
+    fn abandon(&self) {
+        self.task.abort();
+        if let Some(place) = &self.place {
+            place.end();
+        }
+    }
 }
 
 /// The client's side of a subscription: moves messages over, a batch under one lock.
@@ -178,33 +193,53 @@ impl Inbox {
         self.sender.send(Arrival::Ended(id));
     }
 
+    /// A number for a request that needs one in the log.
+    pub fn next_id(&self) -> u64 {
+        self.last_request.set(self.last_request.get() + 1);
+        self.last_request.get()
+    }
+
     /// Starts the task of an asynchronous request; returns the request's id.
     pub fn request<F>(&self, request: Request, run: impl FnOnce(Answers) -> F) -> u64
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let id = self.last_request.get() + 1;
-        self.last_request.set(id);
+        let id = self.next_id();
+        self.begin(id, request, None, run);
+        id
+    }
+
+    /// Starts the task of a request that has its id already, and a place in the connection.
+    pub fn begin<F>(
+        &self,
+        id: u64,
+        request: Request,
+        place: Option<Place>,
+        run: impl FnOnce(Answers) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let sender = self.sender.clone();
         let task = tokio::spawn(run(Answers { sender, id })).abort_handle();
         let pending = Pending {
             request: Rc::new(request),
             task,
+            place,
         };
         self.queue.requests.borrow_mut().insert(id, pending);
-        id
     }
 
-    /// Forgets a request. Returns whether it was pending.
-    pub fn cancel(&self, id: u64) -> bool {
-        let pending = self.queue.requests.borrow_mut().remove(&id);
-        match pending {
-            Some(pending) => {
-                pending.task.abort();
-                true
-            }
-            None => false,
+    /// Forgets a request. Returns whether it was pending, and wanted.
+    pub fn cancel(&self, id: u64, wanted: impl FnOnce(Owner) -> bool) -> bool {
+        let mut requests = self.queue.requests.borrow_mut();
+        let found = requests.get(&id);
+        if !found.is_some_and(|pending| wanted(pending.request.owner)) {
+            return false;
         }
+        let pending = requests.remove(&id);
+        drop(requests);
+        pending.iter().for_each(Pending::abandon);
+        true
     }
 
     /// A new owner; the default one is the connection itself.
@@ -221,7 +256,7 @@ impl Inbox {
             .map(|(_, pending)| pending)
             .collect();
         drop(requests);
-        cancelled.iter().for_each(|pending| pending.task.abort());
+        cancelled.iter().for_each(Pending::abandon);
     }
 
     pub fn release(&self) {

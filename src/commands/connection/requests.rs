@@ -157,7 +157,8 @@ async fn many(mut gather: Gather, answers: Answers) {
 pub(super) fn cancel_request(call: &This) -> Result<Outcome> {
     let word = &call.args[0];
     let core = &call.this.core;
-    let Some(id) = pos_int(word).filter(|id| core.inbox.cancel(*id)) else {
+    let is_request = |owner| owner != Owner::FETCHES;
+    let Some(id) = pos_int(word).filter(|id| core.inbox.cancel(*id, is_request)) else {
         return Err(invalid_arg(format!("Invalid request ID {}", word.text())));
     };
     core.log(Level::Debug, &format!("Cancelled request {id}"));

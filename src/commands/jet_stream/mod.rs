@@ -3,6 +3,7 @@
 mod acknowledge;
 mod buckets;
 mod consumers;
+mod fetch;
 mod publish;
 mod stored;
 pub mod streams;
@@ -11,7 +12,7 @@ use super::children::Children;
 use super::connection::inbox::Owner;
 use super::connection::Core;
 use super::errors::invalid_arg;
-use super::{ordered_consumer, shape};
+use super::{ordered_consumer, pull_consumer, shape};
 use crate::client::jetstream::{JetStream as Client, Json};
 use crate::runtime;
 use std::future::Future;
@@ -71,6 +72,10 @@ const TABLE: &[Method<JetStream>] = &[
     Method::new("pause_consumer", "stream consumer ?-option value ...?", 2..=MANY, consumers::pause_consumer),
     Method::new("resume_consumer", "stream consumer", 2..=2, consumers::resume_consumer),
     Method::new("unpin_consumer", "stream consumer group", 3..=3, consumers::unpin_consumer),
+    Method::new("fetch", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch),
+    Method::new("consume", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch),
+    Method::new("cancel_pull_request", "fetchID", 1..=1, fetch::cancel_pull_request),
+    Method::new("pull_consumer", "stream consumer ?-option value ...?", 2..=MANY, pull_consumer::pull_consumer),
     Method::new("ordered_consumer", "stream ?-option value ...?", 1..=MANY, ordered_consumer::ordered_consumer),
     Method::new("bind_kv_bucket", "bucket", 1..=1, buckets::bind_kv_bucket),
     Method::new("create_kv_bucket", "bucket ?-option value ...?", 1..=MANY, buckets::create_kv_bucket),

@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 use super::creation::consumer_config;
 use super::flow::{Flow, Inbox};
 use super::{Change, Observer, Opening, OrderedConfig, Resume};
-use crate::client::connection::{Connection, Publish, Status};
+use crate::client::connection::{Publish, Status};
 use crate::client::error::{Code, Error, Result};
+use crate::client::jetstream::subscription::Subscription;
 use crate::client::jetstream::{units, JetStream, Json, JsonExt};
 
 /// After so many heartbeats without a sign of life a consumer is taken for dead.
@@ -408,26 +409,4 @@ impl Shared {
 
 fn connection_closed() -> Error {
     Error::new(Code::ConnectionClosed, "stopped")
-}
-
-/// A subscription that ends when it is dropped, wherever a creation fails or is abandoned.
-struct Subscription {
-    connection: Connection,
-    id: u64,
-}
-
-impl Subscription {
-    fn new(connection: &Connection, subject: &str, inbox: Inbox) -> Result<Subscription> {
-        Ok(Subscription {
-            id: connection.subscribe(subject, None, 0, Arc::new(inbox))?,
-            connection: connection.clone(),
-        })
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        // It may have ended with the connection already.
-        let _ = self.connection.unsubscribe(self.id, 0);
-    }
 }
