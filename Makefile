@@ -4,6 +4,7 @@
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
 # make fuzz             the fuzz tests of the Rust code for some minutes; FUZZ_ROUNDS=50000000 FUZZ_SEED=7
+# make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
 # make bench            the benchmarks (BENCHFLAGS)
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
@@ -37,7 +38,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 # A Tcl list, so that a path may have spaces.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 
-.PHONY: all demo test soak fuzz bench install clean
+.PHONY: all demo test soak fuzz valgrind bench install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -65,6 +66,15 @@ soak: all
 # Optimized, but with the checks of a debug build: overflow, debug_assert.
 fuzz:
 	FUZZ_ROUNDS=$(FUZZ_ROUNDS) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
+
+# With symbols, so that reports have names.
+valgrind:
+	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 CARGO_PROFILE_RELEASE_LTO=off \
+	    $(CARGO) build --release --target-dir $(TARGET)/valgrind
+	@mkdir -p build/valgrind/nats
+	@cp $(TARGET)/valgrind/release/$(LIBRARY) tcl/server.tcl build/valgrind/nats/
+	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >build/valgrind/nats/pkgIndex.tcl
+	@TCLLIBPATH='{$(CURDIR)/build/valgrind}' TCLS='$(TCLS)' tools/run-valgrind
 
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \

@@ -2,11 +2,13 @@
 #
 #     tclsh soak/soak.tcl ?-seconds n? ?-seed n? ?-scenarios patterns? ?-rounds n?
 #
-# Runs each scenario of scenarios.tcl for so many seconds (25), and monkey.tcl with 2000 calls for each of them, -rounds times
-# (1). The seed is printed: given again, it makes the same choices (not the same timing). Exit status 1 if anything did not hold.
+# Runs each scenario of scenarios.tcl for so many seconds (25), monkey.tcl with 2000 calls and exits.tcl with 20 processes for
+# each of them, -rounds times (1). The seed is printed: given again, it makes the same choices (not the same timing).
+# Exit status 1 if anything did not hold.
 
 source [file join [file dirname [file normalize [info script]]] chaos.tcl]
 source [file join $::chaos::Directory monkey.tcl]
+source [file join $::chaos::Directory exits.tcl]
 source [file join $::chaos::Directory .. tcl server.tcl]
 lappend ::auto_path [file join $::chaos::Directory .. build]
 package require nats
@@ -18,7 +20,7 @@ proc main {arguments} {
         set seed [expr {[dict get $options -seed] + $round}]
         puts "Tcl [info patchlevel], seed $seed"
         flush stdout
-        foreach name [concat [chaos::scenarios] monkey] {
+        foreach name [concat [chaos::scenarios] monkey exits] {
             if {[Matches [dict get $options -scenarios] $name]} { incr failed [Run $name [dict get $options -seconds] $seed] }
         }
     }
@@ -32,7 +34,12 @@ proc Matches {patterns name} {
 
 proc Run {name seconds seed} {
     set started [clock milliseconds]
-    lassign [expr {$name eq "monkey" ? [Monkey $seconds $seed] : [chaos::run $name $seconds $seed]}] figures complaints
+    switch -- $name {
+        monkey  { set outcome [With_server monkey::run $seed [expr {2000 * $seconds}]] }
+        exits   { set outcome [With_server exits::run $seed [expr {20 * $seconds}]] }
+        default { set outcome [chaos::run $name $seconds $seed] }
+    }
+    lassign $outcome figures complaints
     puts [format "%-10s %s  %5.1f s  %s" $name [expr {$complaints eq {} ? "ok    " : "FAILED"}] \
         [expr {([clock milliseconds] - $started) / 1000.0}] $figures]
     foreach complaint [lrange $complaints 0 19] { puts "    $complaint" }
@@ -41,9 +48,9 @@ proc Run {name seconds seed} {
     expr {$complaints ne {}}
 }
 
-proc Monkey {seconds seed} {
+proc With_server {command seed count} {
     set server [nats::server start]
-    lassign [monkey::run [nats::server url $server] $seed [expr {2000 * $seconds}]] figures complaints
+    lassign [$command [nats::server url $server] $seed $count] figures complaints
     nats::server stop $server
     list [dict remove $figures codes] $complaints
 }
