@@ -143,7 +143,8 @@ proc ::monkey::Make_worlds {url} {
     set js [$Main jet_stream -timeout 300]
     Make_bucket
     Watch_status
-    Adopt $js [$js bind_kv_bucket B]
+    $js add_pull_consumer KV_B P
+    Adopt $js [$js bind_kv_bucket B] [$js pull_consumer KV_B P -callback list]
     # Never connected.
     Adopt [Connection $url] [[Connection $url] jet_stream -timeout 50]
     # Connected once, then closed; its objects are left.
@@ -367,7 +368,7 @@ proc ::monkey::Missing {} {
         lassign $command name sub
         if {![dict exists $Called $name $sub]} { lappend missing $command }
     }
-    foreach class {connection jet_stream key_value kv_watcher ordered_consumer} {
+    foreach class {connection jet_stream key_value kv_watcher ordered_consumer pull_consumer} {
         foreach method [info class methods ::nats::$class] {
             if {![dict exists $Called ::nats::$class $method] && $method ni $Spared} { lappend missing [list $class $method] }
         }

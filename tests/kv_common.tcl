@@ -216,6 +216,17 @@ proc ::kvt::stored {c stream seq} {
     dict get [json [api $c STREAM.MSG.GET.$stream "{\"seq\":$seq}"]] message
 }
 
+# How many subscriptions of a connection a server knows; its monitoring port is one of the loopback's.
+proc ::kvt::subscriptions {c monitor} {
+    set socket [socket 127.0.0.1 $monitor]
+    fconfigure $socket -translation binary -buffering none
+    puts -nonewline $socket "GET /connz?cid=[dict get [$c server_info] client_id] HTTP/1.0\r\n\r\n"
+    set reply [read $socket]
+    close $socket
+    if {![regexp {"subscriptions": (\d+)} $reply -> count]} { error $reply }
+    return $count
+}
+
 # All messages that the server saw while a script ran, but for answers and events, as message dicts.
 # The sentinel comes from the connection under test, so that nothing it sent before can be missing.
 proc ::kvt::traffic {c script} {

@@ -86,6 +86,8 @@ struct Shared {
     observer: Box<dyn Observer>,
     flow: Mutex<Flow>,
     wake: Notify,
+    /// Ends what the supervisor waits for on the link before.
+    relinked: Notify,
     supervisor: OnceLock<AbortHandle>,
 }
 
@@ -167,6 +169,7 @@ impl Consumption {
             observer,
             flow: Mutex::new(flow),
             wake: Notify::new(),
+            relinked: Notify::new(),
             supervisor: OnceLock::new(),
         };
         Ok(Consumption {
@@ -496,6 +499,7 @@ impl Deliver for Inbox {
         if flow.epoch == self.epoch {
             flow.trouble = Some(Trouble::Relinked);
             drop(flow);
+            self.shared.relinked.notify_waiters();
             self.shared.wake.notify_one();
         }
     }
@@ -506,23 +510,31 @@ impl Shared {
     /// Runs while the consumption does; its end also aborts what it waits for.
     async fn supervise(self: Arc<Self>) {
         while let Some(trouble) = self.trouble().await {
-            match trouble {
-                Trouble::Relinked => {}
-                Trouble::Silence => {
-                    self.report(self.silence());
-                    self.look_up().await;
-                }
-                Trouble::Unanswered => {
-                    self.look_up().await;
-                    tokio::time::sleep(RETRY_INTERVAL).await;
-                }
-                Trouble::Forgotten(error) => self.report(error),
-                Trouble::Refused(error) => {
-                    self.report(error);
-                    tokio::time::sleep(RETRY_INTERVAL).await;
-                }
+            tokio::select! {
+                () = self.prepare(trouble) => {}
+                () = self.relinked.notified() => {}
             }
             self.renew();
+        }
+    }
+
+    /// Does what comes before the next request.
+    async fn prepare(&self, trouble: Trouble) {
+        match trouble {
+            Trouble::Relinked => {}
+            Trouble::Silence => {
+                self.report(self.silence());
+                self.look_up().await;
+            }
+            Trouble::Unanswered => {
+                self.look_up().await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
+            Trouble::Forgotten(error) => self.report(error),
+            Trouble::Refused(error) => {
+                self.report(error);
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
         }
     }
 
