@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tcl::class::Construct;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::interp::Preserved;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 /// The state of a `nats::kv_watcher` object.
@@ -30,7 +31,7 @@ struct Inner {
     view: Rc<View>,
     shape: EntryShape,
     callback: Option<Vec<Obj>>,
-    array: RefCell<Option<WatchedArray>>,
+    array: RefCell<Option<Rc<WatchedArray>>>,
     mail: Receiver<Mail>,
     /// An element of the array is being written. A trace on it may enter the event loop; the next
     /// entry must wait, or its callback would come before that of this entry.
@@ -182,7 +183,7 @@ impl Inner {
         let created = Object::create(interp, |object| {
             let array = wanted
                 .array
-                .map(|name| WatchedArray::link(interp, &object, &name))
+                .map(|name| WatchedArray::link(interp, &object, &name).map(Rc::new))
                 .transpose()?;
             let inner = Rc::new(Inner {
                 core: kv.core.clone(),
@@ -237,7 +238,7 @@ impl Target for Inner {
             return false;
         };
         match mail {
-            Mail::Item(WatchItem::Entry(entry)) => self.hand_over(*interp, &entry),
+            Mail::Item(WatchItem::Entry(entry)) => self.hand_over(&interp, &entry),
             Mail::Item(WatchItem::EndOfData) => {
                 if let Some(callback) = &self.callback {
                     interp.callback(callback, [Obj::empty()]);
@@ -252,15 +253,15 @@ impl Target for Inner {
 
 impl Inner {
     /// The array first, then the callback, for the same entry.
-    fn hand_over(&self, interp: Interp, entry: &Entry) {
+    fn hand_over(&self, interp: &Preserved, entry: &Entry) {
         let key = Obj::from(entry.key());
         let value = payload::decode(&entry.value, self.core.config.utf8_convert.get());
         let array = self.array.borrow().clone();
-        if let Some(array) = array {
+        if let Some(array) = &array {
             self.writing.set(true);
             let written = match entry.operation {
-                Operation::Put => array.set(interp, &key, &value),
-                _ => array.unset(interp, &key),
+                Operation::Put => array.set(**interp, &key, &value),
+                _ => array.unset(**interp, &key),
             };
             self.writing.set(false);
             if let Err(error) = written {
@@ -270,6 +271,9 @@ impl Inner {
         // A trace on the array may have destroyed the watcher.
         if let (Some(callback), true) = (&self.callback, self.object.is_alive()) {
             interp.callback(callback, [self.shape.entry(entry, key, value)]);
+            if let Some(array) = &array {
+                array.script_has_run();
+            }
         }
     }
 }

@@ -158,6 +158,8 @@ struct Thread {
     /// The last event was cut short: the next pass of the event loop is left to idle callbacks, which
     /// Tcl serves only when no event is ready.
     rest: Cell<bool>,
+    /// Counts turns of targets.
+    turns: Cell<u64>,
     /// When the notifier last looked for everything, files too.
     looked: Cell<Instant>,
     pass: Cell<Pass>,
@@ -207,10 +209,16 @@ pub(crate) fn start_thread() {
         ready: RefCell::default(),
         queued: Cell::new(false),
         rest: Cell::new(false),
+        turns: Cell::new(0),
         looked: Cell::new(Instant::now()),
         pass: Cell::new(Pass::Ordinary),
     });
     THREAD.with(|t| *t.borrow_mut() = Some(thread));
+}
+
+/// A number that stays the same from one step of a target to its next one if nothing has run in between.
+pub fn turn() -> u64 {
+    thread().map_or(0, |thread| thread.turns.get())
 }
 
 static BEFORE_SLEEP: OnceLock<fn()> = OnceLock::new();
@@ -396,6 +404,7 @@ impl Thread {
             let Some((id, place)) = self.next() else {
                 return;
             };
+            self.turns.set(self.turns.get() + 1);
             let mut more = true;
             for step in 1..=SLICE {
                 more = self.step(id, &place);

@@ -30,6 +30,24 @@ pub enum Scope {
 /// Keeps the interpreter's memory while script runs that may delete it.
 pub struct Preserved(Interp);
 
+impl Preserved {
+    /// Runs a callback: command prefix and arguments, at global level. Its errors go to the background
+    /// error handler. Returns whether the interpreter still lives.
+    pub fn callback(&self, prefix: &[Obj], arguments: impl IntoIterator<Item = Obj>) -> bool {
+        let arguments = arguments.into_iter();
+        let mut words = Vec::with_capacity(prefix.len() + arguments.size_hint().0);
+        words.extend_from_slice(prefix);
+        words.extend(arguments);
+        if self.is_deleted() {
+            return false;
+        }
+        if let Err(error) = self.call(&words, Scope::Global) {
+            self.background_error(error);
+        }
+        !self.is_deleted()
+    }
+}
+
 impl Deref for Preserved {
     type Target = Interp;
 
@@ -185,22 +203,9 @@ impl Interp {
         unsafe { stubs::background_exception(self.as_ptr(), code) }
     }
 
-    /// Runs a callback: command prefix and arguments, at global level. Its errors go to the background
-    /// error handler. Returns whether the interpreter still lives.
-    pub fn callback(self, prefix: &[Obj], arguments: impl IntoIterator<Item = Obj>) -> bool {
-        let words: Vec<Obj> = prefix.iter().cloned().chain(arguments).collect();
-        let _preserved = self.preserve();
-        if self.is_deleted() {
-            return false;
-        }
-        if let Err(error) = self.call(&words, Scope::Global) {
-            self.background_error(error);
-        }
-        !self.is_deleted()
-    }
-
-    /// Sets the global or namespace variable, or the array element, as `set` does: traces run.
-    pub fn set_var(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<()> {
+    /// Sets the global or namespace variable, or the array element, as `set` does: traces run. Returns
+    /// whether it has this very value now; else a trace has done something to it.
+    pub fn set_var(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<bool> {
         // SAFETY: all values are live during the call.
         let stored = unsafe {
             stubs::obj_set_var2(
@@ -213,7 +218,7 @@ impl Interp {
         };
         match stored.is_null() {
             true => Err(Error::Raised(stubs::ERROR)),
-            false => Ok(()),
+            false => Ok(ptr::eq(stored, value.as_ptr())),
         }
     }
 

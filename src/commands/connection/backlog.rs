@@ -5,6 +5,7 @@
 
 use crate::client::message::Message;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
 const MAX_MESSAGES: usize = 512 * 1024;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -22,9 +23,9 @@ fn size(message: &Message) -> usize {
 }
 
 impl Backlog {
-    /// How many of these messages, from the first on, may be queued; they count from now on. A message
+    /// Admits these messages, from the first on, as far as there is room; they count from now on. A message
     /// is admitted when there is any room left, so that one of any size comes through.
-    pub fn admit(&self, messages: &[Message]) -> usize {
+    pub fn admit(self: &Arc<Self>, messages: &[Message]) -> Share {
         let mut count = self.messages.load(Ordering::Relaxed);
         let mut bytes = self.bytes.load(Ordering::Relaxed);
         let (before, bytes_before) = (count, bytes);
@@ -35,23 +36,69 @@ impl Backlog {
             count += 1;
             bytes += size(message);
         }
+        let share = Share {
+            backlog: self.clone(),
+            messages: count - before,
+            bytes: bytes - bytes_before,
+            handled: 0,
+            handled_bytes: 0,
+        };
         // Only one thread adds; the other one takes away meanwhile, which leaves room to spare.
-        self.messages.fetch_add(count - before, Ordering::Relaxed);
-        self.bytes
-            .fetch_add(bytes - bytes_before, Ordering::Relaxed);
-        count - before
-    }
-
-    /// A message has left the queue.
-    pub fn handled(&self, message: &Message) {
-        self.messages.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(size(message), Ordering::Relaxed);
+        self.messages.fetch_add(share.messages, Ordering::Relaxed);
+        self.bytes.fetch_add(share.bytes, Ordering::Relaxed);
+        share
     }
 
     /// Whether half of the room is free again.
     pub fn is_low(&self) -> bool {
         self.messages.load(Ordering::Relaxed) <= MAX_MESSAGES / 2
             && self.bytes.load(Ordering::Relaxed) <= MAX_BYTES / 2
+    }
+}
+
+/// Admitted messages. What of them was handled is accounted for in lots: the two threads would otherwise
+/// wait for each other's processor caches at every message. Dropping it gives the rest of the room back.
+pub struct Share {
+    backlog: Arc<Backlog>,
+    messages: usize,
+    bytes: usize,
+    handled: usize,
+    handled_bytes: usize,
+}
+
+const LOT: usize = 64;
+const LOT_BYTES: usize = 64 * 1024;
+
+impl Share {
+    /// How many messages there were room for.
+    pub fn count(&self) -> usize {
+        self.messages
+    }
+
+    /// A message has left the queue.
+    pub fn handled(&mut self, message: &Message) {
+        self.handled += 1;
+        self.handled_bytes += size(message);
+        if self.handled >= LOT || self.handled_bytes >= LOT_BYTES {
+            let (messages, bytes) = (self.handled, self.handled_bytes);
+            self.give_back(messages, bytes);
+            (self.handled, self.handled_bytes) = (0, 0);
+        }
+    }
+
+    fn give_back(&mut self, messages: usize, bytes: usize) {
+        self.messages -= messages;
+        self.bytes -= bytes;
+        let backlog = &self.backlog;
+        backlog.messages.fetch_sub(messages, Ordering::Relaxed);
+        backlog.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let (messages, bytes) = (self.messages, self.bytes);
+        self.give_back(messages, bytes);
     }
 }
 
@@ -73,23 +120,38 @@ mod tests {
 
     #[test]
     fn bytes_are_limited() {
-        let backlog = Backlog::default();
+        let backlog = Arc::new(Backlog::default());
         let big = [MAX_BYTES - 1, 2, 1].map(message);
-        assert_eq!(backlog.admit(&big), 2);
-        assert_eq!(backlog.admit(&big), 0);
+        let mut share = backlog.admit(&big);
+        assert_eq!(share.count(), 2);
+        assert_eq!(backlog.admit(&big).count(), 0);
         assert!(!backlog.is_low());
-        backlog.handled(&big[0]);
+        share.handled(&big[0]);
         assert!(backlog.is_low());
-        assert_eq!(backlog.admit(&[message(10 * MAX_BYTES)]), 1);
+        assert_eq!(backlog.admit(&[message(10 * MAX_BYTES)]).count(), 1);
     }
 
     #[test]
     fn messages_are_limited() {
-        let backlog = Backlog::default();
+        let backlog = Arc::new(Backlog::default());
         let many = vec![message(0); MAX_MESSAGES + 1];
-        assert_eq!(backlog.admit(&many), MAX_MESSAGES);
-        assert_eq!(backlog.admit(&many[..1]), 0);
-        backlog.handled(&many[0]);
-        assert_eq!(backlog.admit(&many), 1);
+        let mut share = backlog.admit(&many);
+        assert_eq!(share.count(), MAX_MESSAGES);
+        assert_eq!(backlog.admit(&many[..1]).count(), 0);
+        for message in &many[..LOT] {
+            share.handled(message);
+        }
+        assert_eq!(backlog.admit(&many).count(), LOT);
+    }
+
+    #[test]
+    fn what_is_dropped_makes_room() {
+        let backlog = Arc::new(Backlog::default());
+        let many = vec![message(1); 2 * LOT];
+        let mut share = backlog.admit(&many);
+        share.handled(&many[0]);
+        drop(share);
+        assert_eq!(backlog.messages.load(Ordering::Relaxed), 0);
+        assert_eq!(backlog.bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -7,7 +7,7 @@
 //! `-post false` asks for the shortest way from the socket to the callback. It is the same here: an
 //! event of this queue calls the callback directly, without another trip through the event loop.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Share};
 use super::Core;
 use crate::client::connection::{Deliver, Place};
 use crate::client::jetstream::{ApiError, Json};
@@ -18,17 +18,25 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::vec;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
 use tcl::Obj;
 use tokio::task::AbortHandle;
 
-/// One thing for a callback.
+/// One thing for a callback, or several.
 enum Arrival {
-    Message(u64, Message, Arc<Backlog>),
+    Messages(Batch),
     /// The subscription ended; its callback is not needed any more.
     Ended(u64),
     /// Something for the callback of a request; the last of its kind if so marked.
     Answer(u64, Answer, bool),
+}
+
+/// Messages of one subscription that arrived together.
+struct Batch {
+    subscription: u64,
+    messages: vec::IntoIter<Message>,
+    backlog: Share,
 }
 
 /// What a request's callback is told.
@@ -49,8 +57,33 @@ pub enum Answer {
 }
 
 pub struct Subscription {
-    pub callback: Vec<Obj>,
-    pub dictmsg: bool,
+    callback: Vec<Obj>,
+    dictmsg: bool,
+    /// The subject of its last message, which the next one is likely to share.
+    last: RefCell<Option<(Box<str>, Obj)>>,
+}
+
+impl Subscription {
+    pub fn new(callback: Vec<Obj>, dictmsg: bool) -> Subscription {
+        Subscription {
+            callback,
+            dictmsg,
+            last: RefCell::default(),
+        }
+    }
+
+    fn subject(&self, subject: &str) -> Obj {
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((text, value)) if **text == *subject => value.clone(),
+            _ => {
+                let value = Obj::from(subject);
+                // A copy: the subject of a message keeps the memory it arrived in.
+                *last = Some((subject.into(), value.clone()));
+                value
+            }
+        }
+    }
 }
 
 /// What an asynchronous request calls: `callback timedOut reply`; a publication of JetStream's
@@ -81,6 +114,8 @@ pub struct Inbox {
 /// The Tcl thread's side, which the event source drains.
 struct Queue {
     arrivals: Receiver<Arrival>,
+    /// The batch whose messages have their turn.
+    batch: RefCell<Option<Batch>>,
     subscriptions: RefCell<HashMap<u64, Rc<Subscription>>>,
     requests: RefCell<HashMap<u64, Pending>>,
     core: RefCell<Weak<Core>>,
@@ -109,11 +144,17 @@ struct ToInbox {
 
 impl Deliver for ToInbox {
     fn deliver(&self, subscription: u64, messages: &mut Vec<Message>) {
-        let accepted = self.backlog.admit(messages);
-        let arrivals = messages.drain(..accepted);
-        self.sender.send_all(
-            arrivals.map(|message| Arrival::Message(subscription, message, self.backlog.clone())),
-        );
+        let share = self.backlog.admit(messages);
+        let rest = messages.split_off(share.count());
+        let accepted = std::mem::replace(messages, rest);
+        if accepted.is_empty() {
+            return;
+        }
+        self.sender.send(Arrival::Messages(Batch {
+            subscription,
+            messages: accepted.into_iter(),
+            backlog: share,
+        }));
     }
 
     fn ended(&self, subscription: u64) {
@@ -148,6 +189,7 @@ impl Inbox {
             arrivals.attach(notifier);
             Rc::new(Queue {
                 arrivals,
+                batch: RefCell::default(),
                 subscriptions: RefCell::default(),
                 requests: RefCell::default(),
                 core: RefCell::default(),
@@ -264,6 +306,8 @@ impl Inbox {
             pending.task.abort();
         }
         self.queue.arrivals.clear();
+        let batch = self.queue.batch.take();
+        drop(batch);
         let subscriptions = self.queue.subscriptions.take();
         let ticket = self.ticket.take();
         drop((subscriptions, ticket));
@@ -272,15 +316,21 @@ impl Inbox {
 
 impl Target for Queue {
     fn step(self: Rc<Self>) -> bool {
+        let core = self.core.borrow().upgrade();
+        if let Some((id, message)) = self.next_message() {
+            if let Some(core) = core {
+                self.message(&core, id, message);
+            }
+            return true;
+        }
         let Some(arrival) = self.arrivals.pop() else {
             return false;
         };
-        let core = self.core.borrow().upgrade();
         let Some(core) = core else { return true };
         match arrival {
-            Arrival::Message(id, message, backlog) => {
-                backlog.handled(&message);
-                self.message(&core, id, message);
+            Arrival::Messages(batch) => {
+                let empty = self.batch.replace(Some(batch));
+                drop(empty);
             }
             Arrival::Ended(id) => {
                 let ended = self.subscriptions.borrow_mut().remove(&id);
@@ -293,14 +343,35 @@ impl Target for Queue {
 }
 
 impl Queue {
+    /// The next message of the batch whose turn it is.
+    fn next_message(&self) -> Option<(u64, Message)> {
+        let mut batch = self.batch.borrow_mut();
+        let Batch {
+            subscription,
+            messages,
+            backlog,
+        } = batch.as_mut()?;
+        match messages.next() {
+            Some(message) => {
+                backlog.handled(&message);
+                Some((*subscription, message))
+            }
+            None => {
+                *batch = None;
+                None
+            }
+        }
+    }
+
     fn message(&self, core: &Core, id: u64, message: Message) {
         let subscription = self.subscriptions.borrow().get(&id).cloned();
         let (Some(subscription), Some(interp)) = (subscription, core.object.interp()) else {
             return;
         };
         let body = core.body(&message, id, subscription.dictmsg);
-        let subject = Obj::from(&*message.subject);
-        let reply = Obj::from(message.reply.as_deref().unwrap_or(""));
+        let subject = subscription.subject(&message.subject);
+        let reply = message.reply.as_deref();
+        let reply = reply.map_or_else(Obj::empty, Obj::from);
         interp.callback(&subscription.callback, [subject, body, reply]);
     }
 

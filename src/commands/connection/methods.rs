@@ -160,7 +160,7 @@ fn subscribe(call: &This) -> Result<Outcome> {
         .map_err(raise)?;
     let dictmsg = dictmsg.unwrap_or_else(|| core.config.dictmsg.get());
     core.inbox
-        .subscribed(id, Subscription { callback, dictmsg });
+        .subscribed(id, Subscription::new(callback, dictmsg));
     Outcome::value(id)
 }
 
