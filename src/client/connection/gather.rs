@@ -1,5 +1,6 @@
 //! Requests that want several replies: each has an inbox and a subscription of its own (core.md §13).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,7 +14,14 @@ use super::subscriptions::Deliver;
 use super::{deadline, Inner, Publish};
 use crate::client::error::{Code, Error, Result};
 
-/// A request that collects replies. Dropping it ends it.
+/// So many bytes of replies may wait to be taken.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a reply takes besides its own bytes.
+const OVERHEAD: usize = 256;
+
+/// A request that collects replies. Dropping it ends it. Replies that are not taken in time are dropped and
+/// reported, as those of any subscription.
 pub struct Gather {
     place: Place,
     subject: Subject,
@@ -21,6 +29,7 @@ pub struct Gather {
     received: u64,
     limit: Option<Instant>,
     replies: mpsc::UnboundedReceiver<Message>,
+    waiting: Arc<AtomicUsize>,
     end: oneshot::Receiver<Error>,
 }
 
@@ -65,8 +74,12 @@ pub(super) fn gather(
     let limit = timeout.and_then(deadline);
     let (sender, replies) = mpsc::unbounded_channel();
     let (waiter, end) = oneshot::channel();
-    let started =
-        connection.with(|state| state.gather(message, max, Arc::new(Replies(sender)), waiter));
+    let waiting = Arc::<AtomicUsize>::default();
+    let receiver = Arc::new(Replies {
+        sender,
+        waiting: waiting.clone(),
+    });
+    let started = connection.with(|state| state.gather(message, max, receiver, waiter));
     let (key, subscription) = started?;
     Ok(Gather {
         place: Place {
@@ -79,6 +92,7 @@ pub(super) fn gather(
         received: 0,
         limit,
         replies,
+        waiting,
         end,
     })
 }
@@ -146,6 +160,7 @@ impl Gather {
 
     fn count(&mut self, message: Message) -> Gathered {
         self.received += 1;
+        self.waiting.fetch_sub(size(&message), Ordering::Relaxed);
         match message.status {
             Some(StatusCode::NO_RESPONDERS) => Gathered::NoResponders(message),
             _ => Gathered::Reply(message),
@@ -198,13 +213,32 @@ async fn until(limit: Option<Instant>) {
 }
 
 /// Receives what arrives on the inbox.
-struct Replies(mpsc::UnboundedSender<Message>);
+struct Replies {
+    sender: mpsc::UnboundedSender<Message>,
+    waiting: Arc<AtomicUsize>,
+}
+
+fn size(message: &Message) -> usize {
+    message.length + OVERHEAD
+}
 
 impl Deliver for Replies {
     fn deliver(&self, _subscription: u64, messages: &mut Vec<Message>) {
-        for message in messages.drain(..) {
+        let mut waiting = self.waiting.load(Ordering::Relaxed);
+        let fits = |message: &Message| {
+            let room = waiting < MAX_BYTES;
+            waiting += size(message);
+            room
+        };
+        let accepted = messages.iter().map(fits).take_while(|fits| *fits).count();
+        for message in messages.drain(..accepted) {
+            self.waiting.fetch_add(size(&message), Ordering::Relaxed);
             // The request may have been given up.
-            let _ = self.0.send(message);
+            let _ = self.sender.send(message);
         }
+    }
+
+    fn has_caught_up(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) <= MAX_BYTES / 2
     }
 }

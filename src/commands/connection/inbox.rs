@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::vec;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
 use tcl::Obj;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
 /// One thing for a callback, or several.
@@ -43,6 +44,8 @@ struct Batch {
 pub enum Answer {
     /// A reply and the subscription it came on.
     Reply(Message, u64),
+    /// One of many replies, which takes up room until it is told.
+    OneOfMany(Message, u64, Option<OwnedSemaphorePermit>),
     /// The server's word that nobody listens; counts as "timed out".
     Status(Message, u64),
     TimedOut,
@@ -406,6 +409,10 @@ impl Core {
         let body = |message, sub| self.body(message, sub, request.dictmsg);
         let (timed_out, words) = match answer {
             Answer::Reply(message, sub) => (false, vec![body(&message, sub)]),
+            Answer::OneOfMany(message, sub, room) => {
+                drop(room);
+                (false, vec![body(&message, sub)])
+            }
             Answer::Status(message, sub) => (true, vec![body(&message, sub)]),
             Answer::TimedOut => (true, vec![Obj::empty()]),
             Answer::Stored(ack) => (false, vec![shape::json_dict(&ack), Obj::empty()]),

@@ -15,8 +15,10 @@ use crate::commands::outgoing::{self, headers, Fields};
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tcl::{Obj, Outcome, Result};
+use tokio::sync::Semaphore;
 
 /// The options that `request` and `request_msg` share.
 struct Settings {
@@ -136,17 +138,31 @@ fn request_many(call: &This, publish: Publish, settings: Settings, max: u64) -> 
     )
 }
 
+const KIB: usize = 1024;
+
+/// How many replies may wait for their callback; one longer than 1 KiB counts as several.
+const ROOM: usize = 64 * 1024;
+
 /// One call for each reply, and one more if they end before all have come.
 async fn many(mut gather: Gather, answers: Answers) {
     let id = gather.subscription();
+    // A script that is busy has no more than this waiting; the gatherer limits what waits for that.
+    let room = Arc::new(Semaphore::new(ROOM));
     loop {
-        let answer = match gather.next().await {
-            Gathered::Reply(message) => Answer::Reply(message, id),
+        let next = gather.next().await;
+        let last = gather.is_complete();
+        let answer = match next {
+            Gathered::Reply(message) if last => Answer::Reply(message, id),
+            Gathered::Reply(message) => {
+                let size = (1 + message.length / KIB).min(ROOM) as u32;
+                let permit = room.clone().acquire_many_owned(size).await.ok();
+                Answer::OneOfMany(message, id, permit)
+            }
             Gathered::NoResponders(message) => Answer::Status(message, id),
             Gathered::Complete => return answers.last(Answer::Nothing),
             Gathered::TimedOut | Gathered::Ended(_) => return answers.last(Answer::TimedOut),
         };
-        if gather.is_complete() {
+        if last {
             return answers.last(answer);
         }
         answers.more(answer);
