@@ -62,7 +62,7 @@ impl WatchedArray {
         }
         // A trace that unset the array would have taken the element along; and if it has run the event
         // loop, the turn is another one.
-        if interp.set_var(&self.name, Some(key), value)? {
+        if interp.set_var_intact(&self.name, Some(key), value)? {
             self.exists_in.set(turn);
         }
         Ok(())

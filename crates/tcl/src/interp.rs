@@ -203,9 +203,14 @@ impl Interp {
         unsafe { stubs::background_exception(self.as_ptr(), code) }
     }
 
-    /// Sets the global or namespace variable, or the array element, as `set` does: traces run. Returns
-    /// whether it has this very value now; else a trace has done something to it.
-    pub fn set_var(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<bool> {
+    /// Sets the global or namespace variable, or the array element, as `set` does: traces run.
+    pub fn set_var(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<()> {
+        self.set_var_intact(name, element, value).map(drop)
+    }
+
+    /// As [`Interp::set_var`]; returns whether it has this very value now. Else a trace has done something
+    /// to it.
+    pub fn set_var_intact(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<bool> {
         // SAFETY: all values are live during the call.
         let stored = unsafe {
             stubs::obj_set_var2(

@@ -281,7 +281,7 @@ impl Core {
         let array = Obj::from(&*array);
         for (name, value) in fields {
             let element = event::word(name);
-            self.background(interp.set_var(&array, Some(&element), &value).map(drop));
+            self.background(interp.set_var(&array, Some(&element), &value));
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Core {
             return Ok(());
         };
         let name = Obj::from(&*self.object.variable(name));
-        interp.set_var(&name, None, value).map(drop)
+        interp.set_var(&name, None, value)
     }
 
     /// An error with no caller to go to.
