@@ -134,12 +134,13 @@ proc bench::further_flush {} {
             variable Here
             variable Root
             run [list env TCLLIBPATH=[list [file join $Root build]] \
-                strace -f -e trace=write,writev,sendto,sendmsg -o $trace [option -tclsh] [file join $Here probe.tcl] \
+                strace -f --seccomp-bpf -e trace=writev,sendto,sendmsg,chdir -o $trace [option -tclsh] [file join $Here probe.tcl] \
                 $url burst $coroutines]
-            # The probe marks the burst by writing to a closed descriptor.
+            # The probe marks the burst by going to directories that do not exist. Nothing else is traced, as that
+            # would slow down the threads.
             set text [read_file $trace]
             set burst [regexp -inline {MARK-BEGIN(.*)MARK-END} $text]
-            set writes [regexp -all -line {(writev|sendto|sendmsg)\(|write\(\d+, "PUB} [lindex $burst 1]]
+            set writes [regexp -all {(writev|sendto|sendmsg)\(} [lindex $burst 1]]
             puts "$coroutines coroutines, a put each, started in one turn of the event loop: $writes writes to the socket"
         }
     }

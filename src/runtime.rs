@@ -22,7 +22,7 @@ static ENGINE: OnceCell<&'static Engine> = OnceCell::new();
 fn engine() -> Result<&'static Engine> {
     let engine = ENGINE.get_or_try_init(|| {
         let engine = Engine::start()?;
-        tcl::event::before_sleep(let_go);
+        tcl::event::before_sleep(rest);
         Ok(engine)
     });
     engine.copied().map_err(|error: std::io::Error| {
@@ -41,9 +41,9 @@ pub fn enter() -> Result<EnterGuard<'static>> {
     Ok(engine.handle().enter())
 }
 
-fn let_go() {
+fn rest() {
     if let Some(engine) = ENGINE.get() {
-        engine.let_go();
+        engine.rest();
     }
 }
 
@@ -145,7 +145,10 @@ where
             let task = async move { completer.complete(future.await) };
             self.task = Some(self.engine.handle().spawn(task).abort_handle());
         }
-        self.engine.let_go();
+        match self.plain {
+            true => self.engine.rest(),
+            false => self.engine.let_go(),
+        }
     }
 
     fn abandon(&mut self) {
@@ -169,6 +172,7 @@ const BRIEFLY: Duration = Duration::from_millis(250);
 
 /// Waits for a future where a command cannot be suspended; past a short time it goes on by itself.
 pub fn finish_briefly(future: impl Future<Output = ()> + Send + 'static) {
+    rest();
     let (done, finished) = std::sync::mpsc::channel::<()>();
     tokio::spawn(async move {
         future.await;

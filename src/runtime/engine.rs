@@ -14,7 +14,7 @@
 use std::cell::Cell;
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -61,6 +61,7 @@ impl Engine {
     pub fn start() -> std::io::Result<&'static Engine> {
         let runtime = Builder::new_current_thread()
             .thread_name("nats")
+            .on_thread_unpark(|| GATE.wait())
             .enable_all()
             .build()?;
         let engine: &'static Engine = Box::leak(Box::new(Engine {
@@ -122,6 +123,7 @@ impl Engine {
             (future, outcome)
         };
         if !self.away.load(Ordering::Relaxed) || !is_successor() {
+            GATE.close();
             return step();
         }
         let mut step = Some(step);
@@ -137,6 +139,7 @@ impl Engine {
         if !is_successor() {
             return (None, Progress::Late);
         }
+        GATE.open();
         self.driving(async {
             tokio::select! {
                 biased;
@@ -175,13 +178,76 @@ impl Engine {
         WAITED.set(Some(Instant::now()));
     }
 
-    /// This thread turns to something else: what it has started goes on at once, without it.
+    /// This thread has started something that is to go on without it.
     pub fn let_go(&self) {
         WAITED.set(None);
         if self.away.load(Ordering::Relaxed) {
             self.desk().last = None;
             self.called.notify_one();
         }
+    }
+
+    /// This thread is done for now: all that it has started goes on.
+    pub fn rest(&self) {
+        self.let_go();
+        GATE.open();
+    }
+}
+
+/// Gathers what a turn of the event loop starts.
+///
+/// The background thread is woken by the first of many requests that coroutines start in one turn, and would
+/// write each by itself, as fast as the Tcl thread makes them. So it waits until the turn is over, and writes
+/// all of them at once. It does not wait for a script that goes on with something else.
+struct Gate {
+    closed: AtomicBool,
+    /// Counts what was started.
+    started: AtomicUsize,
+    mutex: Mutex<()>,
+    opened: Condvar,
+}
+
+static GATE: Gate = Gate {
+    closed: AtomicBool::new(false),
+    started: AtomicUsize::new(0),
+    mutex: Mutex::new(()),
+    opened: Condvar::new(),
+};
+
+/// The gate opens when nothing was started for so long.
+const PAUSE: Duration = Duration::from_micros(500);
+/// How long it stays closed at most.
+const LONGEST: Duration = Duration::from_millis(5);
+
+impl Gate {
+    fn close(&self) {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        self.closed.store(true, Ordering::Release);
+    }
+
+    fn open(&self) {
+        if self.closed.swap(false, Ordering::AcqRel) {
+            drop(self.mutex.lock());
+            self.opened.notify_all();
+        }
+    }
+
+    fn wait(&self) {
+        if !self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let start = Instant::now();
+        let mut guard = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = None;
+        while self.closed.load(Ordering::Acquire) && start.elapsed() < LONGEST {
+            let started = self.started.load(Ordering::Relaxed);
+            if last.replace(started) == Some(started) {
+                break;
+            }
+            let waited = self.opened.wait_timeout(guard, PAUSE);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.closed.store(false, Ordering::Release);
     }
 }
 
