@@ -274,7 +274,8 @@ proc ::monkey::Plainly {command} {
         lappend ::monkey::Complaints "hangs: [::monkey::last]"
         interp cancel
     }]
-    set failed [catch $command result options]
+    # In a place of its own: objects that it creates may have the names of Tcl's commands.
+    set failed [catch {namespace eval ::monkey::cage $command} result options]
     after cancel $timer
     Judge $command $failed $result $options
 }
