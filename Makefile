@@ -5,6 +5,7 @@
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
 # make fuzz             the fuzz tests of the Rust code for some minutes; FUZZ_ROUNDS=50000000 FUZZ_SEED=7
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
+# make audit            licences and, with cargo-deny, advisories of what the library is made of
 # make bench            the benchmarks (BENCHFLAGS)
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
@@ -38,7 +39,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 # A Tcl list, so that a path may have spaces.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 
-.PHONY: all demo test soak fuzz valgrind bench install clean
+.PHONY: all demo test soak fuzz valgrind audit bench install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -76,6 +77,9 @@ valgrind:
 	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >build/valgrind/nats/pkgIndex.tcl
 	@TCLLIBPATH='{$(CURDIR)/build/valgrind}' TCLS='$(TCLS)' tools/run-valgrind
 
+audit:
+	@CARGO='$(CARGO)' tools/audit
+
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" $(TCLSH) bench/all.tcl $(BENCHFLAGS) </dev/null
@@ -85,7 +89,7 @@ install: all
 	cp $(PACKAGE)/server.tcl $(PACKAGE)/pkgIndex.tcl "$(INSTALLED)/"
 	cp $(PACKAGE)/$(LIBRARY) "$(INSTALLED)/.$(LIBRARY)" && mv -f "$(INSTALLED)/.$(LIBRARY)" "$(INSTALLED)/$(LIBRARY)"
 	chmod 755 "$(INSTALLED)/$(LIBRARY)"
-	for file in README.md LICENSE CHANGELOG.md doc examples; do \
+	for file in README.md LICENSE CHANGELOG.md SECURITY.md doc examples; do \
 	    if test -e $$file; then cp -R $$file "$(INSTALLED)/"; fi; done
 	@DESTDIR='$(DESTDIR)' TCLSH='$(TCLSH)' tools/link-installed '$(LIBDIR)' 'nats$(VERSION)'
 

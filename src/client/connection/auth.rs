@@ -57,15 +57,29 @@ pub(super) async fn identify(
 /// A value as it is, or else what the file of that name holds; and how to call it in messages.
 async fn content(value: &str, is_content: fn(&str) -> bool) -> Result<(String, String)> {
     if is_content(value) {
-        return Ok((value.to_owned(), "the given value".to_owned()));
+        return Ok((value.to_owned(), GIVEN.to_owned()));
     }
+    let origin = if is_name(value) { value } else { GIVEN };
     let path = value.to_owned();
     let read = spawn_blocking(move || std::fs::read_to_string(path)).await;
     match read {
-        Ok(Ok(text)) => Ok((text, value.to_owned())),
-        Ok(Err(error)) => Err(unusable(value, error)),
-        Err(panic) => Err(unusable(value, panic)),
+        Ok(Ok(text)) => Ok((text, origin.to_owned())),
+        Ok(Err(error)) => Err(unusable(origin, error)),
+        Err(panic) => Err(unusable(origin, panic)),
     }
+}
+
+/// What a value is called that must not be told.
+const GIVEN: &str = "the given value";
+
+/// Whether a value can only be the name of a file: not a mistyped seed, not a part of a credentials
+/// file, not a JWT.
+fn is_name(value: &str) -> bool {
+    let is_base32 = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    !value.bytes().all(is_base32)
+        && !value.starts_with("eyJ")
+        && !value.contains(char::is_control)
+        && value.len() < 256
 }
 
 fn is_seed(text: &str) -> bool {
@@ -95,6 +109,16 @@ mod tests {
         assert!(is_seed(SEED));
         for other in ["", "/etc/user.nk", &SEED[1..], &SEED.to_lowercase()] {
             assert!(!is_seed(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_and_secrets_are_not() {
+        for name in ["/etc/user.nk", "user.creds", "C:\\keys\\user", "seed"] {
+            assert!(is_name(name), "{name}");
+        }
+        for secret in [SEED, &SEED[1..], "SUA8", "eyJ0eXAi.eyJq.x", "a\nb"] {
+            assert!(!is_name(secret), "{secret}");
         }
     }
 

@@ -65,9 +65,21 @@ impl ServerEntry {
 /// token.
 ///
 /// # Errors
-/// `InvalidArg` "Invalid URL …"
+/// `InvalidArg` "Invalid URL …", without credentials
 pub fn parse_url(url: &str) -> Result<ServerEntry> {
-    parse(url).ok_or_else(|| Error::invalid_arg(format!("Invalid URL {url}")))
+    parse(url)
+        .ok_or_else(|| Error::invalid_arg(format!("Invalid URL {}", without_credentials(url))))
+}
+
+/// A text that should have been a URL, for messages.
+fn without_credentials(url: &str) -> String {
+    match url.rsplit_once('@') {
+        None => url.to_owned(),
+        Some((before, address)) => match before.split_once("://") {
+            None => format!("***@{address}"),
+            Some((scheme, _)) => format!("{scheme}://***@{address}"),
+        },
+    }
 }
 
 fn parse(url: &str) -> Option<ServerEntry> {
@@ -358,7 +370,8 @@ mod tests {
             "host:99999999999",
         ] {
             let error = parse_url(bad).err().map(|e| e.message);
-            assert_eq!(error, Some(format!("Invalid URL {bad}")));
+            let told = format!("Invalid URL {}", without_credentials(bad));
+            assert_eq!(error, Some(told), "{bad}");
         }
     }
 
@@ -445,6 +458,18 @@ mod tests {
         assert!(pool.discover("c/:4222").is_err());
         assert_eq!(hosts(&pool), ["[fe80::1]", "b", "c", "a", "b"]);
         assert!(pool.servers[0].discovered && !pool.servers[3].discovered);
+    }
+
+    #[test]
+    fn messages_have_no_credentials() {
+        for (url, message) in [
+            ("http://one", "Invalid URL http://one"),
+            ("http://bob:s3cret@one", "Invalid URL http://***@one"),
+            ("bob:s3:cr@t@one/x", "Invalid URL ***@one/x"),
+        ] {
+            let error = parse_url(url).err().expect(url);
+            assert_eq!(error.message, message);
+        }
     }
 
     #[test]
