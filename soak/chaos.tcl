@@ -184,7 +184,7 @@ proc ::chaos::leave_nothing {observer kv} {
         if {$c ne $observer} { $c destroy }
     }
     Await_none "connections are left" {Clients $observer}
-    foreach class {connection jet_stream key_value kv_watcher ordered_consumer} {
+    foreach class {connection jet_stream key_value kv_watcher ordered_consumer pull_consumer} {
         set left [llength [info class instances ::nats::$class]]
         if {$left != ($class eq "connection")} { complain "$left objects of class $class are left" }
     }

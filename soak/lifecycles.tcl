@@ -143,6 +143,21 @@ proc ::lifecycles::life::stream {} {
     $js delete_stream LIFE
 }
 
+# Messages that are asked for: once, and continuously.
+proc ::lifecycles::life::pull_consumer {} {
+    set calls $::lifecycles::Calls
+    set js $::lifecycles::Js
+    $js add_stream LIFE -subjects life.js.> -storage memory
+    $js add_pull_consumer LIFE C
+    $js publish life.js.x text
+    $js ack [lindex [$js fetch LIFE C -timeout 2000] 0]
+    set consumer [$js pull_consumer LIFE C -callback ::lifecycles::Called]
+    $js publish life.js.x text
+    Await [expr {$calls + 1}]
+    $consumer destroy
+    $js delete_stream LIFE
+}
+
 proc ::lifecycles::life::Acknowledge {js subject message reply} {
     $js ack $message
     Called
