@@ -144,7 +144,9 @@ proc ::monkey::Make_worlds {url} {
     Make_bucket
     Watch_status
     $js add_pull_consumer KV_B P
-    Adopt $js [$js bind_kv_bucket B] [$js pull_consumer KV_B P -callback list]
+    set kv [$js bind_kv_bucket B]
+    # One of each class, so that each method is called sooner or later.
+    Adopt $js $kv [$kv watch > -callback list] [$js ordered_consumer KV_B -callback list] [$js pull_consumer KV_B P -callback list]
     # Never connected.
     Adopt [Connection $url] [[Connection $url] jet_stream -timeout 50]
     # Connected once, then closed; its objects are left.
