@@ -108,15 +108,19 @@ proc ::watchers::Put_surely {kv key deadline} {
     }
 }
 
-# The watches that wait for the last put, with the reason of their consumers.
+# The watches that wait for the last put, with the reason of their consumers, or for the end of current data: if entries
+# were replaced while it was counted, that comes with the next pause.
 proc ::watchers::Late {awaited} {
     variable Watches
     variable Sentinel
+    variable Seen
     set late {}
     dict for {name key} $awaited {
         if {$Sentinel($name) ne $key} {
             set namespace [info object namespace [[dict get $Watches $name object] consumer]]
             lappend late "$name ([set ${namespace}::last_error])"
+        } elseif {"END" ni $Seen($name)} {
+            lappend late "$name (end of current data)"
         }
     }
     return $late

@@ -169,6 +169,19 @@ proc ::kvt::background_codes {} {
 
 # ---- the server's side
 
+# Runs a script that makes a stream with file storage. A server that is still removing the files of another one may answer
+# "error creating store for stream" (10049); then it is tried again.
+proc ::kvt::with_files {script} {
+    for {set attempt 1} 1 {incr attempt} {
+        try {
+            return [uplevel 1 $script]
+        } trap {NATS ErrJSResponse 500 10049} {message options} {
+            if {$attempt == 20} { return -options $options $message }
+            t::pause 50
+        }
+    }
+}
+
 # A JetStream API request with a body in JSON; gives the reply's JSON, an error if that is one.
 proc ::kvt::api {c subject {body {}}} {
     set reply [$c request \$JS.API.$subject $body]

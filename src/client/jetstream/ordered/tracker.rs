@@ -76,7 +76,7 @@ impl Tracker {
         let Some(metadata) = metadata else {
             return self.control(message, items);
         };
-        if metadata.consumer_seq != self.consumer_seq + 1 {
+        if metadata.consumer_seq != self.consumer_seq.wrapping_add(1) {
             return Err(Mismatch);
         }
         self.consumer_seq = metadata.consumer_seq;
