@@ -4,6 +4,7 @@
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
 # make fuzz             the fuzz tests of the Rust code for some minutes; FUZZ_ROUNDS=50000000 FUZZ_SEED=7
+# make loom             a thread's mailbox under every order in which threads may run
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
 # make audit            licences and, with cargo-deny, advisories of what the library is made of
 # make bench            the benchmarks (BENCHFLAGS)
@@ -39,7 +40,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 # A Tcl list, so that a path may have spaces.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 
-.PHONY: all demo test soak fuzz valgrind audit bench install clean
+.PHONY: all demo test soak fuzz loom valgrind audit bench install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -69,6 +70,9 @@ fuzz:
 	FUZZ_ROUNDS=$(FUZZ_ROUNDS) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
 
 # With symbols, so that reports have names.
+loom:
+	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(CARGO) test --release -p tcl --lib --target-dir $(TARGET)/loom mailbox
+
 valgrind:
 	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 CARGO_PROFILE_RELEASE_LTO=off \
 	    $(CARGO) build --release --target-dir $(TARGET)/valgrind

@@ -14,6 +14,7 @@
 //! the target's other items wait for the innermost callback to return.
 
 use crate::guard;
+use crate::mailbox::Mailbox;
 use crate::stubs;
 use crate::value::Obj;
 use std::cell::{Cell, RefCell};
@@ -22,9 +23,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::ptr::null_mut;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Steps a target takes before the next one has its turn.
@@ -43,15 +43,11 @@ pub trait Target {
     fn step(self: Rc<Self>) -> bool;
 }
 
-/// The part of a mailbox that other threads see.
-struct Mailbox {
+/// The part of a thread that other threads see.
+struct Door {
     thread: ThreadId,
-    ids: Mutex<Vec<u64>>,
-    nonempty: AtomicBool,
-    /// The thread waits for a future instead of an event ([`mail`]).
-    waker: Mutex<Option<Waker>>,
-    /// Whether the Tcl thread may still be alerted; its exit handler closes this.
-    open: RwLock<bool>,
+    /// Its exit handler closes this.
+    mailbox: Mailbox,
 }
 
 struct ThreadId(stubs::ThreadId);
@@ -64,39 +60,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Mailbox {
+impl Door {
     fn post(&self, id: u64) {
-        let first = {
-            let mut ids = lock(&self.ids);
-            ids.push(id);
-            ids.len() == 1
-        };
-        // After unlocking: a woken thread would run into the lock.
-        if first {
-            self.nonempty.store(true, Ordering::Release);
-            self.rouse();
-        }
+        // SAFETY: the thread lives, since its exit handler closes the mailbox first.
+        let alert = || unsafe { stubs::thread_alert(self.thread.0) };
+        self.mailbox.post(id, || self.is_own(), alert);
     }
 
-    fn rouse(&self) {
-        let waker = lock(&self.waker).take();
-        if let Some(waker) = waker {
-            return waker.wake();
-        }
-        // The thread itself looks before it sleeps.
-        if self.is_own() {
-            return;
-        }
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        if *open {
-            // SAFETY: the thread lives, since its exit handler takes the write lock first.
-            unsafe { stubs::thread_alert(self.thread.0) }
-        }
-    }
-
-    /// Whether this is the mailbox of the calling thread.
+    /// Whether this is the calling thread's.
     fn is_own(&self) -> bool {
-        thread().is_some_and(|thread| std::ptr::eq(&*thread.mailbox, self))
+        thread().is_some_and(|thread| std::ptr::eq(&*thread.door, self))
     }
 }
 
@@ -104,12 +77,12 @@ impl Mailbox {
 #[derive(Clone)]
 pub struct Notifier {
     id: u64,
-    mailbox: Arc<Mailbox>,
+    door: Arc<Door>,
 }
 
 impl Notifier {
     pub fn notify(&self) {
-        self.mailbox.post(self.id);
+        self.door.post(self.id);
     }
 }
 
@@ -146,7 +119,7 @@ struct Steps {
 
 /// A Tcl thread's side.
 struct Thread {
-    mailbox: Arc<Mailbox>,
+    door: Arc<Door>,
     targets: RefCell<HashMap<u64, Place>>,
     next_id: Cell<u64>,
     /// Constant values, made once and shared by all who need them.
@@ -194,15 +167,12 @@ pub(crate) fn start_thread() {
         stubs::create_thread_exit_handler(on_thread_exit, null_mut());
         stubs::get_current_thread()
     };
-    let mailbox = Arc::new(Mailbox {
+    let door = Arc::new(Door {
         thread: ThreadId(id),
-        ids: Mutex::default(),
-        nonempty: AtomicBool::new(false),
-        waker: Mutex::default(),
-        open: RwLock::new(true),
+        mailbox: Mailbox::new(),
     });
     let thread = Rc::new(Thread {
-        mailbox,
+        door,
         targets: RefCell::default(),
         next_id: Cell::new(1),
         words: RefCell::default(),
@@ -244,12 +214,7 @@ impl Future for Mail {
         let Some(thread) = &self.0 else {
             return Poll::Ready(());
         };
-        // Before looking: what is posted after the look finds the waker.
-        let mut waker = lock(&thread.mailbox.waker);
-        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-        drop(waker);
+        thread.door.mailbox.wake_instead(cx.waker());
         match thread.has_work() {
             true => Poll::Ready(()),
             false => Poll::Pending,
@@ -260,8 +225,7 @@ impl Future for Mail {
 impl Drop for Mail {
     fn drop(&mut self) {
         if let Some(thread) = &self.0 {
-            let waker = lock(&thread.mailbox.waker).take();
-            drop(waker);
+            thread.door.mailbox.wake_no_more();
         }
     }
 }
@@ -313,7 +277,7 @@ pub fn register<T: Target + 'static>(make: impl FnOnce(Notifier) -> Rc<T>) -> (R
     thread.next_id.set(id + 1);
     let target = make(Notifier {
         id,
-        mailbox: thread.mailbox.clone(),
+        door: thread.door.clone(),
     });
     let place = Place {
         target: target.clone(),
@@ -339,17 +303,15 @@ pub fn word(text: &'static str) -> Obj {
 
 impl Thread {
     fn has_work(&self) -> bool {
-        self.mailbox.nonempty.load(Ordering::Acquire) || !self.ready.borrow().is_empty()
+        self.door.mailbox.has_mail() || !self.ready.borrow().is_empty()
     }
 
     /// The next target in turn, which stays ready behind the others.
     fn next(&self) -> Option<(u64, Place)> {
         loop {
             let mut ready = self.ready.borrow_mut();
-            if ready.is_empty() || self.mailbox.nonempty.load(Ordering::Relaxed) {
-                let mut ids = lock(&self.mailbox.ids);
-                self.mailbox.nonempty.store(false, Ordering::Release);
-                ready.extend(ids.drain(..));
+            if ready.is_empty() || self.door.mailbox.has_mail() {
+                self.door.mailbox.take(&mut ready);
             }
             let id = ready.pop_front()?;
             match self.targets.borrow().get(&id) {
@@ -480,11 +442,7 @@ unsafe extern "C" fn on_thread_exit(_: stubs::ClientData) {
         };
         // SAFETY: the same source as in `start_thread`, whose procedures take no data.
         unsafe { stubs::delete_event_source(on_setup, on_check, null_mut()) };
-        *thread
-            .mailbox
-            .open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = false;
+        thread.door.mailbox.close();
         // Values held by targets are released here, while this thread's Tcl still lives.
         let targets = std::mem::take(&mut *thread.targets.borrow_mut());
         let words = std::mem::take(&mut *thread.words.borrow_mut());

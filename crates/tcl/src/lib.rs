@@ -10,6 +10,7 @@
 //! | [`interp`], [`error`] | results, errors with codes, variables, evaluation |
 //! | [`class`], [`object`], [`command`] | TclOO classes and commands made of tables of functions |
 //! | [`event`] | one mailbox a Tcl thread, drained by one event source in capped turns |
+//! | `mailbox` | what other threads leave for a Tcl thread |
 //! | [`wait`] | the coroutine-aware wait |
 //! | `guard` | the one panic wall |
 //!
@@ -25,6 +26,7 @@ pub mod error;
 pub mod event;
 mod guard;
 pub mod interp;
+mod mailbox;
 pub mod object;
 #[allow(clippy::missing_safety_doc)]
 mod stubs;
