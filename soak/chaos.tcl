@@ -149,13 +149,25 @@ proc ::chaos::finish {kv observer {ledger {}}} {
 
 # Compares what is stored with what was acknowledged and what was seen.
 proc ::chaos::judge {kv ledger} {
-    set stored [Unpurged [insist {$kv history >}]]
+    set stored [Unpurged [History $kv]]
     figure stored [llength $stored]
     figure acknowledged [llength [concat {*}[lmap log [dict values $ledger] { dict get $log acked }]]]
     figure seen [watchers::seen]
     foreach complaint [concat [watchers::judge_bucket $stored $ledger] [watchers::judge $stored $ledger] \
             [watchers::judge_arrays $stored] [writers::complaints]] {
         complain $complaint
+    }
+}
+
+# What the bucket holds. In a cluster the replica that tells it may still be behind the others.
+proc ::chaos::History {kv {limit 60000}} {
+    set deadline [expr {[clock milliseconds] + $limit}]
+    while 1 {
+        set entries [insist {$kv history >}]
+        set latest [expr {$entries eq {} ? 0 : [dict get [lindex $entries end] revision]}]
+        if {$latest >= [watchers::settled]} { return $entries }
+        if {[clock milliseconds] > $deadline} { error "history ends with revision $latest, not [watchers::settled]" }
+        peers::pause 100
     }
 }
 

@@ -26,16 +26,17 @@ proc ::scenario::kill {seconds} {
 }
 
 # Of a cluster of three, the server that leads the bucket is killed, paused or restarted.
+#
+# A server that has just become the leader may refuse an update by what it has not yet read of its own log, although the
+# revision is the latest: ErrWrongLastSequence. Such a write must not be in the bucket.
 proc ::scenario::cluster {seconds} {
     set servers [Cluster]
-    set urls [ask [list apply {{servers} { lmap server $servers { nats::server url $server } }} $servers]]
+    set urls [Urls $servers]
     set observer [system_connection [ask [list nats::server port [lindex $servers 0]]]]
     set readers [connection readers $urls]
-    # Until the cluster has a leader nobody answers.
-    insist {[$readers jet_stream -timeout 500] create_kv_bucket B -history 64 -num_replicas 3}
     set kv [bucket $readers B -num_replicas 3]
     watchers::start_all early $kv
-    writers::start [insist {hasty [connection writers $urls] B}]
+    writers::start [insist {hasty [connection writers $urls] B}] -tolerate ErrWrongLastSequence
     set js [$readers jet_stream -timeout 1000]
     set end [expr {[clock milliseconds] + 1000 * $seconds}]
     while {[clock milliseconds] < $end} {
@@ -54,9 +55,40 @@ proc ::scenario::cluster {seconds} {
     }
     finish $kv $observer
 }
+# A cluster that has a leader and the bucket. Three servers may fail to find each other: the ports of their routes have to
+# be chosen before they start, and somebody else may take one meanwhile. Then three others try.
+proc ::scenario::Cluster {} {
+    while 1 {
+        set servers [Three_servers]
+        try {
+            Await_bucket [Urls $servers]
+            return $servers
+        } on error {message options} {
+            if {[count failed_clusters] == 4} { return -options $options $message }
+        }
+        foreach server $servers { ask [list nats::server stop $server] }
+        set ::chaos::Servers 0
+    }
+}
+
+proc ::scenario::Await_bucket {urls} {
+    set c [nats::connection new probe -log_chan [Silence]]
+    try {
+        $c configure -servers $urls -connect_timeout 1000
+        insist {$c connect} 20000
+        # Until the cluster has a leader nobody answers.
+        insist {[$c jet_stream -timeout 500] create_kv_bucket B -history 64 -num_replicas 3} 20000
+    } finally {
+        $c destroy
+    }
+}
+
+proc ::scenario::Urls {servers} {
+    ask [list apply {{servers} { lmap server $servers { nats::server url $server } }} $servers]
+}
 
 # Three servers with routes to each other.
-proc ::scenario::Cluster {} {
+proc ::scenario::Three_servers {} {
     set ports [ask {
         set channels [lmap n {1 2 3} { socket -server {} -myaddr 127.0.0.1 0 }]
         set ports [lmap channel $channels { lindex [fconfigure $channel -sockname] 2 }]

@@ -3,6 +3,7 @@
 #     watchers::start name kv pattern ?-option value ...?   begins a watch with a callback, with -array also with an array
 #     watchers::start_all name kv                           one of each kind
 #     watchers::settle kv                                   writes something, and waits until each of them has seen it
+#     watchers::settled                                     the revision of the last thing that `settle` wrote
 #     watchers::renew, watchers::raise_floors kv            the bucket was emptied, or another one has taken its place
 #     watchers::judge stored ledger                         a list of complaints about what they saw
 #     watchers::judge_arrays stored                         the same, of the arrays
@@ -22,6 +23,7 @@ namespace eval ::watchers {
     variable Sentinel
     array set Sentinel {}
     variable Sentinels 0
+    variable Settled 0
     variable Heartbeat 300
 }
 
@@ -94,18 +96,21 @@ proc ::watchers::settle {kv {limit 60000}} {
         set key [string map {> {}} [dict get $Watches $name pattern]]sentinel.$number
         dict set awaited $name $key
     }
-    foreach key [lsort -unique [dict values $awaited]] { Put_surely $kv $key $deadline }
+    foreach key [lsort -unique [dict values $awaited]] { set ::watchers::Settled [Put_surely $kv $key $deadline] }
     while {[set late [Late $awaited]] ne {}} {
         if {[clock milliseconds] > $deadline} { error "not settled within $limit ms: $late" }
         ::peers::pause 20
     }
 }
 
+proc ::watchers::settled {} { return $::watchers::Settled }
+
 proc ::watchers::Put_surely {kv key deadline} {
     while {[catch {$kv put $key sentinel} result options]} {
         if {[clock milliseconds] > $deadline} { return -options $options $result }
         ::peers::pause 100
     }
+    return $result
 }
 
 # The watches that wait for the last put, with the reason of their consumers, or for the end of current data: if entries

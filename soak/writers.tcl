@@ -25,6 +25,8 @@ namespace eval ::writers {
     # Errors that leave it open whether a write was carried out. The last two come from servers that are starting.
     variable Expected {ErrTimeout ErrConnectionClosed ErrNoResponders {ErrJSResponse 503 *} ErrJetStreamNotEnabled
         ErrBucketNotFound}
+    # Errors that leave no doubt: nothing was written.
+    variable Refusals {{NATS ErrWrongLastSequence}}
     # Calls of one key at most: fewer than the history of a bucket keeps.
     variable Lifetime 40
 }
@@ -75,6 +77,7 @@ proc ::writers::Writer {kv prefix pace tolerated} {
 # The life of a key: calls until one fails, or there were enough.
 proc ::writers::Live {kv key pace tolerated} {
     variable Ledger
+    variable Refusals
     variable Stopping
     variable Lifetime
     dict set Ledger $key {acked {} doubt {}}
@@ -85,8 +88,9 @@ proc ::writers::Live {kv key pace tolerated} {
         lassign [Choose $kv $key $value $revision] operation command
         if {$operation ne "PUT"} { set value {} }
         if {[catch $command result options]} {
-            dict set Ledger $key doubt [list $operation $value]
-            Excuse $command $result [dict get $options -errorcode] $tolerated
+            set code [dict get $options -errorcode]
+            if {$code ni $Refusals} { dict set Ledger $key doubt [list $operation $value] }
+            Excuse $command $result $code $tolerated
             after 50 [list [info coroutine]]
             yield
             return

@@ -1,5 +1,6 @@
 //! The tokio runtime, and how a future's answer comes back to the Tcl thread that asked.
 
+mod busy_poll;
 mod engine;
 
 use crate::client;

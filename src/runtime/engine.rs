@@ -19,6 +19,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::busy_poll::BusyPoll;
 use tcl::event;
 use tcl::wait::Progress;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -39,6 +40,7 @@ pub struct Engine {
     enough: Notify,
     /// The background thread does not drive, or will soon stop to: what the desk says, for a quick look.
     away: AtomicBool,
+    busy_poll: BusyPoll,
 }
 
 struct Desk {
@@ -76,7 +78,9 @@ impl Engine {
             release: Notify::new(),
             enough: Notify::new(),
             away: AtomicBool::new(false),
+            busy_poll: BusyPoll::new(),
         }));
+        engine.handle().spawn(engine.busy_poll.run());
         std::thread::Builder::new()
             .name("nats".to_string())
             .spawn(|| engine.drive_in_background())?;
@@ -140,6 +144,7 @@ impl Engine {
             return (None, Progress::Late);
         }
         GATE.open();
+        let _waiting = self.busy_poll.begin();
         self.driving(async {
             tokio::select! {
                 biased;

@@ -1,0 +1,139 @@
+//! Looking for an answer again and again instead of going to sleep until it comes.
+//!
+//! A server beside the script answers in about a tenth of a millisecond, and much of that is not the server's:
+//! the thread that waits has to be woken, and so has the processor, which on a virtual machine is up to the
+//! host. A driver that stays awake sees the answer at once. It does so only where the last answers came fast
+//! enough for that to pay, and only if the server may have another processor meanwhile.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+/// Answers that take longer are slept for; so long a driver stays awake at most.
+const LIMIT: Duration = Duration::from_micros(250);
+
+/// A single slow answer counts as no more than this, so that it is soon outweighed.
+const SLOWEST: Duration = Duration::from_millis(2);
+
+/// The latest answer is one of so many in what is typical.
+const SHARE: u32 = 8;
+
+pub struct BusyPoll {
+    /// There is more than one processor.
+    affordable: bool,
+    /// How long answers take, in microseconds.
+    typical: AtomicU32,
+    /// A driver wants to stay awake.
+    awake: AtomicBool,
+    begun: Notify,
+}
+
+impl BusyPoll {
+    pub fn new() -> Self {
+        let processors = std::thread::available_parallelism();
+        BusyPoll {
+            affordable: processors.is_ok_and(|number| number.get() > 1),
+            typical: AtomicU32::new(0),
+            awake: AtomicBool::new(false),
+            begun: Notify::new(),
+        }
+    }
+
+    /// A task of the runtime, which never sleeps while this one has something to do.
+    pub async fn run(&self) {
+        loop {
+            self.begun.notified().await;
+            let start = Instant::now();
+            while self.awake.load(Ordering::Relaxed) && start.elapsed() < LIMIT {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// A driver begins to wait for an answer; it keeps what this returns until it has it.
+    pub fn begin(&self) -> Waiting<'_> {
+        if self.pays() {
+            self.awake.store(true, Ordering::Relaxed);
+            self.begun.notify_one();
+        }
+        Waiting {
+            poll: self,
+            start: Instant::now(),
+        }
+    }
+
+    fn pays(&self) -> bool {
+        self.affordable && u128::from(self.typical.load(Ordering::Relaxed)) < LIMIT.as_micros()
+    }
+
+    fn answered_after(&self, time: Duration) {
+        let latest = time.min(SLOWEST).as_micros() as u32;
+        let typical = self.typical.load(Ordering::Relaxed);
+        let typical = (typical * (SHARE - 1) + latest) / SHARE;
+        self.typical.store(typical, Ordering::Relaxed);
+    }
+}
+
+pub struct Waiting<'a> {
+    poll: &'a BusyPoll,
+    start: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.poll.awake.store(false, Ordering::Relaxed);
+        self.poll.answered_after(self.start.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pays_where_answers_come_fast() {
+        let poll = BusyPoll {
+            affordable: true,
+            ..BusyPoll::new()
+        };
+        assert!(poll.pays());
+        for _ in 0..10 {
+            poll.answered_after(Duration::from_millis(1));
+        }
+        assert!(!poll.pays());
+        for _ in 0..20 {
+            poll.answered_after(Duration::from_micros(100));
+        }
+        assert!(poll.pays());
+        // Slower than anything that is counted, but only one.
+        poll.answered_after(Duration::from_secs(60));
+        for _ in 0..10 {
+            poll.answered_after(Duration::from_micros(100));
+        }
+        assert!(poll.pays());
+    }
+
+    #[test]
+    fn stays_awake_until_the_answer() {
+        let poll = BusyPoll {
+            affordable: true,
+            ..BusyPoll::new()
+        };
+        let waiting = poll.begin();
+        assert!(poll.awake.load(Ordering::Relaxed));
+        drop(waiting);
+        assert!(!poll.awake.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn never_on_a_single_processor() {
+        let poll = BusyPoll {
+            affordable: false,
+            ..BusyPoll::new()
+        };
+        let _waiting = poll.begin();
+        assert!(!poll.awake.load(Ordering::Relaxed));
+    }
+}
