@@ -75,7 +75,7 @@ loom:
 
 valgrind:
 	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 CARGO_PROFILE_RELEASE_LTO=off \
-	    $(CARGO) build --release --target-dir $(TARGET)/valgrind
+	    $(CARGO) build --release --no-default-features --target-dir $(TARGET)/valgrind
 	@mkdir -p build/valgrind/nats
 	@cp $(TARGET)/valgrind/release/$(LIBRARY) tcl/server.tcl build/valgrind/nats/
 	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >build/valgrind/nats/pkgIndex.tcl

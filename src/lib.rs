@@ -16,6 +16,12 @@ pub mod runtime;
 
 use std::ffi::CString;
 
+// What a network thread allocates a Tcl thread frees, and the other way round: the system's allocator has them
+// wait for each other.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 tcl::entry_point!(Nats_Init => init);
 
 /// Makes the package in an interpreter.

@@ -78,8 +78,20 @@ fn check(
     Err(Error::new(code, format!("Invalid {what} {text}")))
 }
 
+/// Asked for each message, and most subjects are ASCII.
 fn is_literal(subject: &str) -> bool {
-    subject.split('.').all(is_token)
+    if !subject.is_ascii() {
+        return subject.split('.').all(is_token);
+    }
+    let mut previous = b'.';
+    let good = subject.bytes().all(|byte| match byte {
+        b'.' => std::mem::replace(&mut previous, byte) != b'.',
+        _ => {
+            previous = byte;
+            is_token_byte(byte)
+        }
+    });
+    good && previous != b'.'
 }
 
 fn is_pattern(subject: &str) -> bool {
@@ -90,11 +102,18 @@ fn is_pattern(subject: &str) -> bool {
 
 fn is_token(token: &str) -> bool {
     !token.is_empty()
-        && token.chars().all(|c| match c {
-            '"' | '*' | '>' | '[' | ']' | '\\' | '{' | '}' | '.' => false,
-            _ if c.is_ascii() => c.is_ascii_graphic(),
+        && token.chars().all(|c| match u8::try_from(c) {
+            Ok(byte) if byte.is_ascii() => is_token_byte(byte),
             _ => c.is_alphanumeric(),
         })
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'"' | b'*' | b'>' | b'[' | b']' | b'\\' | b'{' | b'}' | b'.'
+        )
 }
 
 fn is_transportable(text: &str) -> bool {

@@ -20,6 +20,7 @@ use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 pub struct KeyValue {
     pub core: Rc<Core>,
     pub bucket: Bucket,
+    shape: EntryShape,
     /// The object this one belongs to, which its watchers belong to as well.
     pub parent: std::rc::Weak<super::jet_stream::Shared>,
 }
@@ -36,6 +37,7 @@ impl KeyValue {
         let object = Object::create(interp, |_| {
             Ok(KeyValue {
                 core: parent.core.clone(),
+                shape: EntryShape::new(bucket.name()),
                 bucket,
                 parent: Rc::downgrade(parent),
             })
@@ -108,7 +110,7 @@ fn entry(call: &This, finish: impl FnOnce(&KeyValue, Entry) -> Obj + 'static) ->
 fn get(call: &This) -> Result<Outcome> {
     entry(call, |kv, entry| {
         let utf8 = kv.core.config.utf8_convert.get();
-        EntryShape::new(kv.bucket.name()).whole(&entry, utf8)
+        kv.shape.whole(&entry, utf8)
     })
 }
 
@@ -195,7 +197,6 @@ fn status(call: &This) -> Result<Outcome> {
 fn history(call: &This) -> Result<Outcome> {
     let pattern = call.args[0].text();
     let kv = call.this.clone();
-    let shape = EntryShape::new(kv.bucket.name());
     let list = Rc::new(RefCell::new(ListBuilder::default()));
     let entries = list.clone();
     runtime::answer_in_parts(
@@ -205,7 +206,7 @@ fn history(call: &This) -> Result<Outcome> {
         },
         move |entry: Entry| {
             let utf8 = kv.core.config.utf8_convert.get();
-            entries.borrow_mut().push(&shape.whole(&entry, utf8));
+            entries.borrow_mut().push(&kv.shape.whole(&entry, utf8));
         },
         move |_, ()| Ok(list.take().finish()),
     )

@@ -17,8 +17,9 @@ use crate::guard;
 use crate::mailbox::Mailbox;
 use crate::stubs;
 use crate::value::Obj;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr::null_mut;
@@ -120,10 +121,10 @@ struct Steps {
 /// A Tcl thread's side.
 struct Thread {
     door: Arc<Door>,
-    targets: RefCell<HashMap<u64, Place>>,
+    targets: RefCell<FxHashMap<u64, Place>>,
     next_id: Cell<u64>,
     /// Constant values, made once and shared by all who need them.
-    words: RefCell<HashMap<&'static str, Obj>>,
+    words: RefCell<FxHashMap<&'static str, Obj>>,
     /// Notified targets, in turn.
     ready: RefCell<VecDeque<u64>>,
     /// An event of ours is in Tcl's queue.

@@ -109,6 +109,7 @@ impl Obj {
         unsafe {
             if !stubs::nine()
                 && !stubs::is_pure_bytes_86(self.as_ptr())
+                && !self.string_bytes().is_ascii()
                 && self.string_bytes().iter().any(|&b| b > 0xC3)
             {
                 return None;

@@ -49,8 +49,8 @@ struct Op {
 enum Waiter {
     /// Nobody yet, or an event loop that looks at `answered`.
     Loop,
-    /// The command of a coroutine that has yielded, registered only while it lives.
-    Coroutine(Interp, *mut stubs::Command),
+    /// A coroutine that has yielded, registered only while it lives.
+    Coroutine(Interp, Coroutine),
     /// A coroutine that was deleted: its name, and the interpreter to report it to.
     Gone(Preserved, Obj),
 }
@@ -163,10 +163,10 @@ impl Wait {
     /// Suspends the running command until the answer is there.
     pub(crate) fn enter(self, interp: Interp) -> c_int {
         let op = self.op;
-        match running_coroutine(interp) {
-            Some(command) => {
+        match Coroutine::running(interp) {
+            Some(coroutine) => {
                 op.leave();
-                *op.waiter.borrow_mut() = Waiter::Coroutine(interp, command);
+                *op.waiter.borrow_mut() = Waiter::Coroutine(interp, coroutine);
                 suspend(interp, op)
             }
             None => op.run_event_loop(interp),
@@ -192,7 +192,7 @@ impl Target for Op {
         drop(ticket);
         match self.waiter.replace(Waiter::Loop) {
             Waiter::Loop => {}
-            Waiter::Coroutine(interp, command) => resume(interp, command),
+            Waiter::Coroutine(interp, coroutine) => coroutine.resume(interp),
             Waiter::Gone(preserved, name) => preserved.background_error(Error::new(
                 format!("Invalid coroutine {}", name.text()),
                 &["NATS", "ErrInvalidCoroutine"],
@@ -285,29 +285,50 @@ impl Op {
     }
 }
 
-fn resume(interp: Interp, command: *mut stubs::Command) {
-    let _preserved = interp.preserve();
-    // A renamed coroutine is found by its token.
-    let name = Obj::empty_unshared();
-    // SAFETY: the token is registered only while the coroutine lives (`after_yield` drops it).
-    unsafe { stubs::get_command_full_name(interp.as_ptr(), command, name.as_ptr()) };
-    if let Err(error) = interp.call(&[name], Scope::Global) {
-        interp.background_error(error);
+/// A living coroutine.
+struct Coroutine {
+    command: *mut stubs::Command,
+    /// Its name when it yielded.
+    name: Obj,
+}
+
+impl Coroutine {
+    /// The one that is running.
+    fn running(interp: Interp) -> Option<Coroutine> {
+        let name = interp
+            .call(&[event::word("::tcl::info::coroutine")], Scope::Current)
+            .ok()?;
+        interp.reset_result();
+        if name.is_empty() {
+            return None;
+        }
+        let command = command_named(interp, &name);
+        (!command.is_null()).then_some(Coroutine { command, name })
+    }
+
+    /// Its present name: it may have been renamed.
+    fn name(self, interp: Interp) -> Obj {
+        if command_named(interp, &self.name) == self.command {
+            return self.name;
+        }
+        let name = Obj::empty_unshared();
+        // SAFETY: the token is registered only while the coroutine lives (`after_yield` drops it).
+        unsafe { stubs::get_command_full_name(interp.as_ptr(), self.command, name.as_ptr()) };
+        name
+    }
+
+    fn resume(self, interp: Interp) {
+        let _preserved = interp.preserve();
+        if let Err(error) = interp.call(&[self.name(interp)], Scope::Global) {
+            interp.background_error(error);
+        }
     }
 }
 
-/// The command of the running coroutine.
-fn running_coroutine(interp: Interp) -> Option<*mut stubs::Command> {
-    let name = interp
-        .call(&[event::word("::tcl::info::coroutine")], Scope::Current)
-        .ok()?;
-    interp.reset_result();
-    if name.is_empty() {
-        return None;
-    }
-    // SAFETY: live values; null if there is no such command.
-    let command = unsafe { stubs::get_command_from_obj(interp.as_ptr(), name.as_ptr()) };
-    (!command.is_null()).then_some(command)
+/// The command that a full name means; null if there is none.
+fn command_named(interp: Interp, name: &Obj) -> *mut stubs::Command {
+    // SAFETY: live values.
+    unsafe { stubs::get_command_from_obj(interp.as_ptr(), name.as_ptr()) }
 }
 
 /// Yields; Tcl calls `after_yield` when the coroutine is resumed or deleted.
@@ -357,10 +378,9 @@ fn interrupted(interp: Interp, op: &Op) {
     let canceled = unsafe { stubs::canceled(interp.as_ptr(), 0) != stubs::OK };
     let waiter = op.waiter.replace(Waiter::Loop);
     match waiter {
-        Waiter::Coroutine(_, command) if !canceled && !op.answered.get() => {
-            let name = Obj::empty_unshared();
-            // SAFETY: the coroutine's command is still there while its stack is unwound.
-            unsafe { stubs::get_command_full_name(interp.as_ptr(), command, name.as_ptr()) };
+        Waiter::Coroutine(_, coroutine) if !canceled && !op.answered.get() => {
+            // Its command is still there while its stack is unwound.
+            let name = coroutine.name(interp);
             *op.waiter.borrow_mut() = Waiter::Gone(interp.preserve(), name);
         }
         _ => op.give_up(),

@@ -9,7 +9,6 @@
 //! it is done when it comes back. With `-echo false` nothing would come back; then the message goes
 //! where nobody listens and asks for a reply, so the server says that there are no responders.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use async_nats::{Message, StatusCode, Subject};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rand::distr::{Alphanumeric, SampleString};
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -108,7 +108,7 @@ pub(super) struct Requests {
     /// The wildcard subscription, once it exists.
     pub(super) subscription: Option<u64>,
     last_key: u64,
-    waiters: HashMap<u64, Waiter>,
+    waiters: FxHashMap<u64, Waiter>,
 }
 
 impl Default for Requests {
@@ -119,7 +119,7 @@ impl Default for Requests {
             prefix,
             subscription: None,
             last_key: 0,
-            waiters: HashMap::new(),
+            waiters: FxHashMap::default(),
         }
     }
 }
@@ -169,7 +169,7 @@ impl Requests {
     }
 
     fn inbox(&self, key: u64) -> Subject {
-        format!("{}{key}", self.prefix).into()
+        [&*self.prefix, &key.to_string()].concat().into()
     }
 
     fn key(&self, inbox: &str) -> Option<u64> {

@@ -48,7 +48,7 @@ impl From<ApiError> for Error {
 impl JetStream {
     /// The subject of an API call.
     pub(super) fn subject(&self, tail: &str) -> String {
-        format!("{}.{tail}", self.prefix())
+        [self.prefix(), ".", tail].concat()
     }
 
     /// Calls the API: `tail` is the subject without the prefix, `body` is JSON or empty.

@@ -80,7 +80,7 @@ impl JetStream {
         let js = self.clone();
         let (subject, body) = match query {
             DirectQuery::LastBySubject(last) => (
-                self.subject(&format!("DIRECT.GET.{stream}.{last}")),
+                [self.prefix(), ".DIRECT.GET.", stream, ".", last].concat(),
                 Bytes::new(),
             ),
             DirectQuery::Json(query) => {

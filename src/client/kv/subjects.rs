@@ -38,12 +38,12 @@ impl Subjects {
 
     /// The subject under which an entry is stored.
     pub(super) fn stored(&self, key: &str) -> String {
-        format!("{}{key}", self.read)
+        [&*self.read, key].concat()
     }
 
     /// The subject to which an entry is written.
     pub(super) fn written(&self, key: &str) -> String {
-        format!("{}{key}", self.write)
+        [&*self.write, key].concat()
     }
 
     /// What stored subjects have in front of the key.

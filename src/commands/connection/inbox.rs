@@ -13,8 +13,8 @@ use crate::client::connection::{Deliver, Place};
 use crate::client::jetstream::{ApiError, Json};
 use crate::client::message::Message;
 use crate::commands::{payload, shape};
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -119,8 +119,8 @@ struct Queue {
     arrivals: Receiver<Arrival>,
     /// The batch whose messages have their turn.
     batch: RefCell<Option<Batch>>,
-    subscriptions: RefCell<HashMap<u64, Rc<Subscription>>>,
-    requests: RefCell<HashMap<u64, Pending>>,
+    subscriptions: RefCell<FxHashMap<u64, Rc<Subscription>>>,
+    requests: RefCell<FxHashMap<u64, Pending>>,
     core: RefCell<Weak<Core>>,
 }
 
@@ -148,11 +148,13 @@ struct ToInbox {
 impl Deliver for ToInbox {
     fn deliver(&self, subscription: u64, messages: &mut Vec<Message>) {
         let share = self.backlog.admit(messages);
-        let rest = messages.split_off(share.count());
-        let accepted = std::mem::replace(messages, rest);
-        if accepted.is_empty() {
+        if share.count() == 0 {
             return;
         }
+        // The next batch is likely to be as large.
+        let mut rest = Vec::with_capacity(messages.len());
+        rest.extend(messages.drain(share.count()..));
+        let accepted = std::mem::replace(messages, rest);
         self.sender.send(Arrival::Messages(Batch {
             subscription,
             messages: accepted.into_iter(),
