@@ -109,6 +109,9 @@ impl Engine {
             }
             desk.away = false;
             self.away.store(false, Ordering::Relaxed);
+            drop(desk);
+            // It finds work at once, and so is not woken by the runtime.
+            GATE.wait();
         }
     }
 
@@ -222,7 +225,7 @@ static GATE: Gate = Gate {
 /// The gate opens when nothing was started for so long.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long it stays closed at most.
-const LONGEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(10);
 
 impl Gate {
     fn close(&self) {
