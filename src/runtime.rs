@@ -6,6 +6,7 @@ mod engine;
 use crate::client;
 use crate::commands::errors;
 use engine::Engine;
+use futures_util::future::{abortable, AbortHandle};
 use once_cell::sync::OnceCell;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +16,6 @@ use tcl::event::{channel, Sender};
 use tcl::wait::{self, Completer, Progress, Wait};
 use tcl::{Error, Interp, Obj, Outcome, Result};
 use tokio::runtime::EnterGuard;
-use tokio::task::AbortHandle;
 
 static ENGINE: OnceCell<&'static Engine> = OnceCell::new();
 
@@ -143,8 +143,12 @@ where
 
     fn leave(&mut self) {
         if let Some((future, completer)) = self.rest.take() {
-            let task = async move { completer.complete(future.await) };
-            self.task = Some(self.engine.handle().spawn(task).abort_handle());
+            let (task, handle) = abortable(async move { completer.complete(future.await) });
+            self.task = Some(handle);
+            self.engine.start_task(async move {
+                // Whether it was aborted or not, it is over.
+                let _ = task.await;
+            });
         }
         match self.plain {
             true => self.engine.rest(),

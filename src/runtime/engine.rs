@@ -23,7 +23,7 @@ use super::busy_poll::BusyPoll;
 use tcl::event;
 use tcl::wait::Progress;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{mpsc, Notify};
 use tokio::task::unconstrained;
 
 /// For so long after a wait the next one counts as its successor.
@@ -41,7 +41,10 @@ pub struct Engine {
     /// The background thread does not drive, or will soon stop to: what the desk says, for a quick look.
     away: AtomicBool,
     busy_poll: BusyPoll,
+    tasks: mpsc::UnboundedSender<Task>,
 }
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Desk {
     /// Tcl threads that drive, or wait for their turn.
@@ -66,6 +69,7 @@ impl Engine {
             .on_thread_unpark(|| GATE.wait())
             .enable_all()
             .build()?;
+        let (tasks, started) = mpsc::unbounded_channel();
         let engine: &'static Engine = Box::leak(Box::new(Engine {
             runtime,
             desk: Mutex::new(Desk {
@@ -79,8 +83,10 @@ impl Engine {
             enough: Notify::new(),
             away: AtomicBool::new(false),
             busy_poll: BusyPoll::new(),
+            tasks,
         }));
         engine.handle().spawn(engine.busy_poll.run());
+        engine.handle().spawn(start_all(started));
         std::thread::Builder::new()
             .name("nats".to_string())
             .spawn(|| engine.drive_in_background())?;
@@ -89,6 +95,13 @@ impl Engine {
 
     pub fn handle(&self) -> &Handle {
         self.runtime.handle()
+    }
+
+    /// Starts a task. To spawn it from a thread that does not drive would wake the driver by a system call for
+    /// each; this wakes it once for many.
+    pub fn start_task(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Somebody always receives.
+        let _ = self.tasks.send(Box::pin(task));
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -268,6 +281,12 @@ impl Desk {
         MOMENT
             .checked_sub(self.last?.elapsed())
             .filter(|pause| !pause.is_zero())
+    }
+}
+
+async fn start_all(mut tasks: mpsc::UnboundedReceiver<Task>) {
+    while let Some(task) = tasks.recv().await {
+        tokio::spawn(task);
     }
 }
 
