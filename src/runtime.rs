@@ -2,6 +2,7 @@
 
 mod busy_poll;
 mod engine;
+mod gate;
 
 use crate::client;
 use crate::commands::errors;

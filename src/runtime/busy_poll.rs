@@ -52,7 +52,7 @@ impl BusyPoll {
         }
     }
 
-    /// A driver begins to wait for an answer; it keeps what this returns until it has it.
+    /// A driver begins to wait for an answer, and keeps what this returns while it waits.
     pub fn begin(&self) -> Waiting<'_> {
         if self.pays() {
             self.awake.store(true, Ordering::Relaxed);
@@ -81,10 +81,16 @@ pub struct Waiting<'a> {
     start: Instant,
 }
 
+impl Waiting<'_> {
+    /// The answer has come, or should have.
+    pub fn took_so_long(self) {
+        self.poll.answered_after(self.start.elapsed());
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.poll.awake.store(false, Ordering::Relaxed);
-        self.poll.answered_after(self.start.elapsed());
     }
 }
 

@@ -14,12 +14,13 @@
 use std::cell::Cell;
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::busy_poll::BusyPoll;
+use super::gate::GATE;
 use tcl::event;
 use tcl::wait::Progress;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -160,15 +161,19 @@ impl Engine {
             return (None, Progress::Late);
         }
         GATE.open();
-        let _waiting = self.busy_poll.begin();
-        self.driving(async {
+        let waiting = self.busy_poll.begin();
+        let (output, progress) = self.driving(async {
             tokio::select! {
                 biased;
                 output = unconstrained(future) => (Some(output), Progress::Answered),
                 () = event::mail() => (None, Progress::Disturbed),
                 () = self.enough.notified() => (None, Progress::Late),
             }
-        })
+        });
+        if progress != Progress::Disturbed {
+            waiting.took_so_long();
+        }
+        (output, progress)
     }
 
     fn driving<F: Future>(&self, future: F) -> F::Output {
@@ -212,63 +217,6 @@ impl Engine {
     pub fn rest(&self) {
         self.let_go();
         GATE.open();
-    }
-}
-
-/// Gathers what a turn of the event loop starts.
-///
-/// The background thread is woken by the first of many requests that coroutines start in one turn, and would
-/// write each by itself, as fast as the Tcl thread makes them. So it waits until the turn is over, and writes
-/// all of them at once. It does not wait for a script that goes on with something else.
-struct Gate {
-    closed: AtomicBool,
-    /// Counts what was started.
-    started: AtomicUsize,
-    mutex: Mutex<()>,
-    opened: Condvar,
-}
-
-static GATE: Gate = Gate {
-    closed: AtomicBool::new(false),
-    started: AtomicUsize::new(0),
-    mutex: Mutex::new(()),
-    opened: Condvar::new(),
-};
-
-/// The gate opens when nothing was started for so long.
-const PAUSE: Duration = Duration::from_micros(500);
-/// How long it stays closed at most.
-const LONGEST: Duration = Duration::from_millis(10);
-
-impl Gate {
-    fn close(&self) {
-        self.started.fetch_add(1, Ordering::Relaxed);
-        self.closed.store(true, Ordering::Release);
-    }
-
-    fn open(&self) {
-        if self.closed.swap(false, Ordering::AcqRel) {
-            drop(self.mutex.lock());
-            self.opened.notify_all();
-        }
-    }
-
-    fn wait(&self) {
-        if !self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let start = Instant::now();
-        let mut guard = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut last = None;
-        while self.closed.load(Ordering::Acquire) && start.elapsed() < LONGEST {
-            let started = self.started.load(Ordering::Relaxed);
-            if last.replace(started) == Some(started) {
-                break;
-            }
-            let waited = self.opened.wait_timeout(guard, PAUSE);
-            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        self.closed.store(false, Ordering::Release);
     }
 }
 
