@@ -223,6 +223,7 @@ proc ::watchers::judge_arrays {stored} {
 proc ::watchers::renew {} {
     variable Watches
     variable Seen
+    variable Settled 0
     dict for {name watch} $Watches {
         set Seen($name) END
         dict set Watches $name floor 0
@@ -241,6 +242,7 @@ proc ::watchers::seen {} {
 proc ::watchers::stop {} {
     variable Watches
     variable Seen
+    variable Settled 0
     foreach name [dict keys $Watches] {
         set object [dict get $Watches $name object]
         if {[info object isa object $object]} { $object destroy }
