@@ -202,6 +202,7 @@ mod tests {
                 assert!(!text.contains([' ', '\t', '\r', '\n', '\0']), "{text:?}");
             }
             let [publish, publish_loosely, subscribe, ..] = accepted;
+            assert_eq!(publish.is_ok(), text.split('.').all(is_token), "{text:?}");
             assert!(publish.is_err() || publish_loosely.is_ok(), "{text:?}");
             assert!(publish.is_err() || subscribe.is_ok(), "{text:?}");
         });

@@ -148,13 +148,11 @@ struct ToInbox {
 impl Deliver for ToInbox {
     fn deliver(&self, subscription: u64, messages: &mut Vec<Message>) {
         let share = self.backlog.admit(messages);
-        if share.count() == 0 {
+        let rest = messages.split_off(share.count());
+        let accepted = std::mem::replace(messages, rest);
+        if accepted.is_empty() {
             return;
         }
-        // The next batch is likely to be as large.
-        let mut rest = Vec::with_capacity(messages.len());
-        rest.extend(messages.drain(share.count()..));
-        let accepted = std::mem::replace(messages, rest);
         self.sender.send(Arrival::Messages(Batch {
             subscription,
             messages: accepted.into_iter(),
