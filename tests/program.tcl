@@ -150,6 +150,8 @@ proc buckets {js} {
     set watcher [$kv watch > -callback on_entry -values_array ::values]
     while {$::entries < 3} { vwait ::entries }
     $kv delete b
+    # A purge removes what is stored of the key, also what a watcher has not been sent yet.
+    while {$::entries < 4} { vwait ::entries }
     $kv purge b
     puts "reverted: [$kv revert a 1]"
     while {$::entries < 6} { vwait ::entries }
