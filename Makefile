@@ -69,10 +69,10 @@ soak: all
 fuzz:
 	FUZZ_ROUNDS=$(FUZZ_ROUNDS) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
 
-# With symbols, so that reports have names.
 loom:
 	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(CARGO) test --release -p tcl --lib --target-dir $(TARGET)/loom mailbox
 
+# With symbols, so that reports have names.
 valgrind:
 	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 CARGO_PROFILE_RELEASE_LTO=off \
 	    $(CARGO) build --release --no-default-features --target-dir $(TARGET)/valgrind

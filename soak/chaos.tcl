@@ -160,14 +160,12 @@ proc ::chaos::judge {kv ledger} {
 }
 
 # What the bucket holds. In a cluster the replica that tells it may still be behind the others.
-proc ::chaos::History {kv {limit 60000}} {
-    set deadline [expr {[clock milliseconds] + $limit}]
-    while 1 {
-        set entries [insist {$kv history >}]
+proc ::chaos::History {kv} {
+    insist {
+        set entries [$kv history >]
         set latest [expr {$entries eq {} ? 0 : [dict get [lindex $entries end] revision]}]
-        if {$latest >= [watchers::settled]} { return $entries }
-        if {[clock milliseconds] > $deadline} { error "history ends with revision $latest, not [watchers::settled]" }
-        peers::pause 100
+        if {$latest < [watchers::settled]} { error "history ends with revision $latest, not [watchers::settled]" }
+        set entries
     }
 }
 

@@ -55,6 +55,7 @@ proc ::scenario::cluster {seconds} {
     }
     finish $kv $observer
 }
+
 # A cluster that has a leader and the bucket. Three servers may fail to find each other: the ports of their routes have to
 # be chosen before they start, and somebody else may take one meanwhile. Then three others try.
 proc ::scenario::Cluster {} {

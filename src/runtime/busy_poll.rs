@@ -98,12 +98,16 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
+    fn busy_poll(affordable: bool) -> BusyPoll {
+        BusyPoll {
+            affordable,
+            ..BusyPoll::new()
+        }
+    }
+
     #[test]
     fn pays_where_answers_come_fast() {
-        let poll = BusyPoll {
-            affordable: true,
-            ..BusyPoll::new()
-        };
+        let poll = busy_poll(true);
         assert!(poll.pays());
         for _ in 0..10 {
             poll.answered_after(Duration::from_millis(1));
@@ -123,10 +127,7 @@ mod tests {
 
     #[test]
     fn stays_awake_until_the_answer() {
-        let poll = BusyPoll {
-            affordable: true,
-            ..BusyPoll::new()
-        };
+        let poll = busy_poll(true);
         let waiting = poll.begin();
         assert!(poll.awake.load(Ordering::Relaxed));
         drop(waiting);
@@ -135,10 +136,7 @@ mod tests {
 
     #[test]
     fn never_on_a_single_processor() {
-        let poll = BusyPoll {
-            affordable: false,
-            ..BusyPoll::new()
-        };
+        let poll = busy_poll(false);
         let _waiting = poll.begin();
         assert!(!poll.awake.load(Ordering::Relaxed));
     }
