@@ -3,10 +3,10 @@
 # make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
-# make fuzz             the fuzz tests of the Rust code for some minutes; FUZZ_ROUNDS=50000000 FUZZ_SEED=7
+# make fuzz             the fuzz tests of the Rust code for some minutes; PROPTEST_CASES=2000000
 # make loom             a thread's mailbox under every order in which threads may run
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
-# make audit            licences and, with cargo-deny, advisories of what the library is made of
+# make audit            licences, sources and advisories of what the library is made of, by cargo-deny
 # make bench            the benchmarks (BENCHFLAGS)
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
@@ -18,9 +18,10 @@ NATS_VERSION ?= 2.15.1
 TCLS ?= 8.6 9.0
 TESTFLAGS ?=
 SOAKFLAGS ?=
-FUZZ_ROUNDS ?= 50000000
+PROPTEST_CASES ?= 2000000
 BENCHFLAGS ?=
-TCLSH ?= tclsh
+# Looked for when a recipe needs it; where there is none at all one is fetched.
+TCLSH ?= $(shell tools/find-tclsh any)
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -37,8 +38,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGE := build/nats$(VERSION)
 LIBDIR := $(PREFIX)/lib
 INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
-# A Tcl list, so that a path may have spaces.
+# A Tcl list, so that a path may have spaces; and how a person has to type it.
 TCLLIBPATH_HERE := {$(CURDIR)/build}
+TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
 .PHONY: all demo test soak fuzz loom valgrind audit bench install clean
 
@@ -51,11 +53,11 @@ all:
 	@cp tcl/server.tcl $(PACKAGE)/.server.tcl.$$$$ && mv -f $(PACKAGE)/.server.tcl.$$$$ $(PACKAGE)/server.tcl
 	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >$(PACKAGE)/.pkgIndex.tcl.$$$$ && \
 	    mv -f $(PACKAGE)/.pkgIndex.tcl.$$$$ $(PACKAGE)/pkgIndex.tcl
-	@echo "$(PACKAGE) is ready: TCLLIBPATH=$(CURDIR)/build $(TCLSH)"
+	@tclsh=$$(tools/find-tclsh own) || tclsh=tclsh; echo "$(PACKAGE) is ready: TCLLIBPATH=$(TCLLIBPATH_TYPED) $$tclsh"
 
 demo: all
 	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && \
-	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" $(TCLSH) examples/kv.tcl </dev/null
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" examples/kv.tcl </dev/null
 
 test: all
 	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' TESTFLAGS='$(TESTFLAGS)' \
@@ -67,7 +69,7 @@ soak: all
 
 # Optimized, but with the checks of a debug build: overflow, debug_assert.
 fuzz:
-	FUZZ_ROUNDS=$(FUZZ_ROUNDS) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
+	PROPTEST_CASES=$(PROPTEST_CASES) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
 
 loom:
 	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(CARGO) test --release -p tcl --lib --target-dir $(TARGET)/loom mailbox
@@ -86,7 +88,7 @@ audit:
 
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
-	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" $(TCLSH) bench/all.tcl $(BENCHFLAGS) </dev/null
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" bench/all.tcl $(BENCHFLAGS) </dev/null
 
 install: all
 	mkdir -p "$(INSTALLED)"

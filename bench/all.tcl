@@ -16,7 +16,8 @@
 #     -tclsh path               the tclsh that is measured (default: this one)
 #     -cpus 0-1                 keeps all processes, the server too, on these processors (taskset)
 #     -svg path                 the chart (default build/bench/performance.svg)
-#     -scaling -memory -idle -latency -load -flush     the further measurements, instead of the table; -table adds it
+#     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects
+#                               the further measurements, instead of the table; -table adds it
 #     -pure dir                 for -load: a directory with the pure-Tcl client's package, to compare with
 
 package require Tcl 8.6-
@@ -27,7 +28,7 @@ namespace eval bench {
         -rounds 3 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 500000
         -cases {} -clients {raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {}
     }
-    variable Switches {-table -scaling -memory -idle -latency -load -flush}
+    variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects}
     variable Wanted {}
 }
 foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl} {

@@ -125,7 +125,7 @@ namespace eval bench {
         variable Inflight $inflight
         variable Read
         variable Write
-        $Connection configure -servers [list $url]
+        $Connection configure -servers [list $url] -busy_poll true
         $Connection connect
         set js [$Connection jet_stream -timeout 30000]
         set read [$js bind_kv_bucket $Read]

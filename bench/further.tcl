@@ -1,5 +1,5 @@
-# The further measurements: how cost grows, memory, idling, latency, loading, flushes. Each runs bench/probe.tcl, a process
-# of its own for each figure, and says in words what it found.
+# The further measurements: how cost grows, memory, idling, latency, loading, flushes, patterns, services. Each runs
+# bench/probe.tcl, a process of its own for each figure, and says in words what it found.
 
 # A probe's result: what it prints behind "result".
 proc bench::probe {url name args} {
@@ -102,6 +102,44 @@ proc bench::further_latency {} {
     }
 }
 
+# Requests of one process, answered by another one.
+proc bench::further_service {} {
+    set count [option -concurrent]
+    puts "\n[grouped $count] requests, 256 at a time; medians of [option -rounds]\n"
+    set kinds {plain {a plain subscription with publish} respond {a service with respond} result {a service with -respond result}}
+    with_server {
+        setup $raw $url 1
+        for {set round 0} {$round < [option -rounds]} {incr round} {
+            foreach kind [dict keys $kinds] {
+                lassign [Answered $url $kind $count] seconds processor
+                dict lappend rates $kind [expr {$count / $seconds}]
+                dict lappend costs $kind [expr {$processor * 1000.0 / $count}]
+            }
+        }
+    }
+    set plain [median [dict get $rates plain]]
+    foreach {kind words} $kinds {
+        set rate [median [dict get $rates $kind]]
+        set wanted [expr {$kind eq "plain" ? "" : [format { (%.2f, wanted: at least 0.6)} [expr {$rate / $plain}]]}]
+        puts [format {%s: %s a second, %.1f microseconds of processor time each%s} $words [grouped $rate] \
+            [median [dict get $costs $kind]] $wanted]
+    }
+}
+
+# {seconds, ms of processor time} that a responder took.
+proc bench::Answered {url kind count} {
+    variable Here
+    variable Root
+    set command [list env TCLLIBPATH=[list [file join $Root build]] [option -tclsh] [file join $Here probe.tcl] $url responder $kind]
+    set channel [open |$command r+]
+    gets $channel ready
+    set seconds [probe $url asked $count 256 [option -payload]]
+    close $channel write
+    regexp {result (\d+)} [read $channel] -> processor
+    close $channel
+    list [lindex $seconds 0] $processor
+}
+
 proc bench::further_load {} {
     variable Root
     puts "\nloading"
@@ -142,6 +180,121 @@ proc bench::further_flush {} {
             set burst [regexp -inline {MARK-BEGIN(.*)MARK-END} $text]
             set writes [regexp -all {(writev|sendto|sendmsg)\(} [lindex $burst 1]]
             puts "$coroutines coroutines, a put each, started in one turn of the event loop: $writes writes to the socket"
+        }
+    }
+}
+
+# The same keys, once by one pattern and once by a hundred that have as many each.
+proc bench::further_patterns {} {
+    puts "\npatterns"
+    with_server {
+        setup $raw $url 1000
+        set keys [option -keys]
+        probe $url fill_groups 100 $keys [option -payload]
+        foreach patterns {1 100} {
+            set all {}
+            for {set round 0} {$round < [option -rounds]} {incr round} {
+                lappend all [lindex [probe $url watch_groups $patterns $keys] 0]
+            }
+            set rate($patterns) [expr {$keys / [median $all]}]
+        }
+        puts [format {a watch of %s keys: %.0f entries/s by one pattern, %.0f by 100: %.2f times (wanted: at least 0.9)} \
+            [grouped $keys] $rate(1) $rate(100) [expr {$rate(100) / $rate(1)}]]
+        foreach {what patterns expected} [list all {} $keys some g7.* [expr {$keys / 100}]] {
+            set times {}
+            for {set round 0} {$round < [option -rounds]} {incr round} {
+                lappend times [lindex [probe $url list_groups $patterns $expected] 0]
+            }
+            set seconds($what) [median $times]
+        }
+        puts [format {keys: all %s in %.1f ms, those of a pattern that matches 1 %% in %.2f ms: %.1f %% of the time (wanted: at most 3)} \
+            [grouped $keys] [expr {1e3 * $seconds(all)}] [expr {1e3 * $seconds(some)}] [expr {100 * $seconds(some) / $seconds(all)}]]
+    }
+}
+
+# Writers of one key, each a process: how many changes a second, and how often one had to be made again.
+proc bench::further_modify {} {
+    variable Here
+    variable Root
+    puts "\nmodify"
+    with_server {
+        setup $raw $url 1
+        foreach writers {1 8} {
+            set each [expr {4000 / $writers}]
+            set command [list env TCLLIBPATH=[list [file join $Root build]] [option -tclsh] [file join $Here probe.tcl] \
+                $url modify count$writers $each]
+            set channels {}
+            for {set n 0} {$n < $writers} {incr n} { lappend channels [open |$command r] }
+            set slowest 0
+            set tries 0
+            foreach channel $channels {
+                regexp {result ([\d.]+) (\d+)} [read $channel] -> seconds tried
+                close $channel
+                set slowest [expr {max($slowest, $seconds)}]
+                incr tries $tried
+            }
+            puts [format {%d writers of one key: %.0f changes/s, %.2f tries each} $writers \
+                [expr {$writers * $each / $slowest}] [expr {double($tries) / ($writers * $each)}]]
+        }
+    }
+}
+
+# An export beside a watch, an import beside puts.
+proc bench::further_transfer {} {
+    puts "\ntransfers"
+    with_server {
+        setup $raw $url 1000
+        set keys [option -keys]
+        probe $url fill_groups 100 $keys [option -payload]
+        foreach name {watch export put import} { set all($name) {} }
+        for {set round 0} {$round < [option -rounds]} {incr round} {
+            lassign [probe $url transfers $keys [option -payload]] watch export put import before most
+            foreach name {watch export put import} { lappend all($name) [set $name] }
+        }
+        foreach name {watch export put import} { set rate($name) [expr {$keys / [median $all($name)]}] }
+        puts [format {an export of %s keys: %.0f entries/s, %.2f times the rate of a watch (wanted: at least 0.5)} \
+            [grouped $keys] $rate(export) [expr {$rate(export) / $rate(watch)}]]
+        puts [format {an import: %.0f entries/s, %.2f times the rate of puts by 64 coroutines (wanted: at least 0.6)} \
+            $rate(import) [expr {$rate(import) / $rate(put)}]]
+        puts [format {memory: %.1f MiB before, %.1f MiB at most} [expr {$before / 1024.0}] [expr {$most / 1024.0}]]
+    }
+}
+
+# An object of 256 MiB, beside the same number of bytes in messages of the same size: published with 32 of them in flight,
+# and delivered by a push consumer.
+proc bench::further_objects {} {
+    puts "\nobjects"
+    set chunks 2048
+    set size 131072
+    set mib [expr {$chunks * $size / 1048576.0}]
+    with_server {
+        result [list {*}$raw $url setup 0 $chunks $size 32]
+        foreach {what case probe} {put put64 object_put get watch object_get} {
+            set all {raw {} own {}}
+            for {set round 0} {$round < [option -rounds]} {incr round} {
+                dict lappend all raw [lindex [result [list {*}$raw $url $case $chunks $chunks $size 32]] 1]
+                dict lappend all own [lindex [probe $url $probe $chunks $size] 0]
+            }
+            foreach who {raw own} { set rate($who) [expr {$mib / [median [dict get $all $who]]}] }
+            puts [format {%s of an object of %.0f MiB: %.0f MiB/s, messages alone %.0f MiB/s: %.2f times (wanted: at least 0.7)} \
+                $what $mib $rate(own) $rate(raw) [expr {$rate(own) / $rate(raw)}]]
+        }
+    }
+}
+
+# Keys of a bucket one after the other, each in a coroutine of its own, and by get_many.
+proc bench::further_many {} {
+    puts "\nmany keys"
+    with_server {
+        setup $raw $url
+        puts "| keys | get, one after the other | get, in coroutines | get_many | times as fast |\n|---:|---:|---:|---:|---:|"
+        foreach count {1 100 1000} {
+            foreach way {in_turn in_coroutines at_once} {
+                set seconds($way) [probe $url many $way $count [expr {20000 / $count}]]
+            }
+            puts [format {| %s | %.2f ms | %.2f ms | %.2f ms | %.1f |} [grouped $count] {*}[lmap way {in_turn in_coroutines at_once} {
+                expr {1e3 * $seconds($way)}
+            }] [expr {$seconds(in_turn) / $seconds(at_once)}]]
         }
     }
 }

@@ -26,6 +26,108 @@ namespace eval probe {
         vwait ::probe::Waited
     }
 
+    # ---- transfers
+
+    # Seconds of a watch of all entries, of an export, of puts by 64 coroutines, of an import; then MiB that a process
+    # with a bucket has, and has at most after the transfers.
+    proc transfers {keys payload} {
+        variable Connection
+        variable Js
+        set from [$Js bind_kv_bucket bench_groups]
+        set to [$Js create_kv_bucket bench_copy -storage memory]
+        set path [file join [file dirname [info script]] transfer[pid].jsonl]
+        set before [memory]
+        set seconds {}
+        foreach work [list {watch_groups 1 $keys} {$from export -file $path} {put_all $to $keys $payload} {
+            $to import -file $path
+        }] {
+            set start [clock microseconds]
+            eval $work
+            lappend seconds [expr {([clock microseconds] - $start) / 1e6}]
+        }
+        file delete $path
+        $Js delete_kv_bucket bench_copy
+        list {*}$seconds $before [memory VmHWM]
+    }
+
+    # As many coroutines as a program may have in flight.
+    proc put_all {kv keys payload} {
+        variable Next 0
+        variable Left 64
+        set value [string repeat x $payload]
+        for {set i 0} {$i < 64} {incr i} {
+            coroutine ::probe::Putter$i apply {{kv keys value} {
+                while {[set key [incr ::probe::Next]] <= $keys} { $kv put g1.k$key $value }
+                incr ::probe::Left -1
+            }} $kv $keys $value
+        }
+        while {$Left > 0} { vwait ::probe::Left }
+    }
+
+    # ---- patterns
+
+    proc fill_groups {groups keys payload} {
+        variable Connection
+        variable Js
+        $Js create_kv_bucket bench_groups -storage memory
+        set value [string repeat x $payload]
+        for {set i 0} {$i < $keys} {incr i} {
+            $Connection publish \$KV.bench_groups.g[expr {$i % $groups}].k$i $value
+            if {$i % 1000 == 0} { $Connection ping }
+        }
+        $Connection ping
+        while {[dict get [[$Js bind_kv_bucket bench_groups] status] values] < $keys} { wait 50 }
+        return $keys
+    }
+
+    # Seconds until all entries have come.
+    proc watch_groups {patterns keys} {
+        variable Js
+        variable End
+        set kv [$Js bind_kv_bucket bench_groups]
+        set wanted >
+        if {$patterns > 1} {
+            for {set i 0; set wanted {}} {$i < $patterns} {incr i} { lappend wanted g$i.* }
+        }
+        set start [clock microseconds]
+        $kv watch -keys $wanted -callback {apply {entry { if {$entry eq {}} { set ::probe::End 1 } }}}
+        vwait ::probe::End
+        expr {([clock microseconds] - $start) / 1e6}
+    }
+
+    # Seconds for a listing of keys, without patterns of all, the better of two: the first one makes room.
+    proc list_groups {patterns expected} {
+        variable Js
+        set kv [$Js bind_kv_bucket bench_groups]
+        set best {}
+        foreach round {1 2} {
+            set start [clock microseconds]
+            if {[set found [llength [$kv keys [expr {$patterns eq {} ? ">" : $patterns}]]]] != $expected} { error "$patterns: $found keys" }
+            lappend best [expr {([clock microseconds] - $start) / 1e6}]
+        }
+        tcl::mathfunc::min {*}$best
+    }
+
+    # ---- objects
+
+    # Seconds that a put takes.
+    proc object_put {chunks size} {
+        variable Js
+        set os [$Js create_object_store bench -storage memory]
+        set value [string repeat [binary format c* {0 1 2 3 4 5 6 255}] [expr {$chunks * $size / 8}]]
+        set start [clock microseconds]
+        $os put object $value -chunk_size $size
+        expr {([clock microseconds] - $start) / 1e6}
+    }
+
+    proc object_get {chunks size} {
+        variable Js
+        set os [$Js bind_object_store bench]
+        set start [clock microseconds]
+        if {[string length [$os get object]] != $chunks * $size} { error "wrong length" }
+        expr {([clock microseconds] - $start) / 1e6}
+    }
+
     # ---- memory
 
     proc resident {keys payload} { memory }
@@ -183,6 +285,55 @@ namespace eval probe {
         }
     }
 
+    # ---- services
+
+    # Answers on bench.q until standard input ends: a plain subscription, or an endpoint of a service. Gives the processor
+    # time in ms.
+    proc responder {kind} {
+        variable Connection
+        variable Over 0
+        if {$kind eq "plain"} {
+            $Connection subscribe bench.q -callback {apply {{subject data reply} { $::probe::Connection publish $reply $data }}}
+        } else {
+            variable Service [$Connection service bench -version 1.0.0]
+            switch -- $kind {
+                respond { set options {-callback {apply {msg { $::probe::Service respond $msg [dict get $msg data] }}}} }
+                result { set options {-respond result -callback {apply {msg { dict get $msg data }}}} }
+            }
+            $Service endpoint q -subject bench.q {*}$options
+        }
+        $Connection ping
+        puts ready
+        flush stdout
+        fileevent stdin readable { if {[gets stdin] eq {} && [eof stdin]} { set ::probe::Over 1 } }
+        set before [processor_time]
+        while {!$Over} { vwait probe::Over }
+        expr {[processor_time] - $before}
+    }
+
+    # So many requests, of which `window` are under way at a time; gives the seconds.
+    proc asked {count window payload} {
+        variable Connection
+        variable Left $count
+        variable Unasked [expr {$count - $window}]
+        variable Text [string repeat x $payload]
+        variable Inbox [$Connection inbox]
+        variable Over 0
+        $Connection subscribe $Inbox -callback probe::On_answer
+        $Connection ping
+        set start [clock microseconds]
+        for {set n 0} {$n < $window} {incr n} { $Connection publish bench.q $Text $Inbox }
+        while {!$Over} { vwait probe::Over }
+        expr {([clock microseconds] - $start) / 1e6}
+    }
+
+    proc On_answer {subject data reply} {
+        variable Left
+        variable Unasked
+        if {[incr Left -1] == 0} { set ::probe::Over 1 }
+        if {[incr Unasked -1] >= 0} { $::probe::Connection publish bench.q $::probe::Text $::probe::Inbox }
+    }
+
     # ---- flushes
 
     # All coroutines put once; the marks around it are for whoever traces system calls.
@@ -201,6 +352,63 @@ namespace eval probe {
         while {$Left > 0} { vwait ::probe::Left }
         catch { cd /MARK-END }
         return $coroutines
+    }
+
+    # ---- many keys
+
+    # Seconds to read so many keys, the mean of some rounds.
+    proc many {way count rounds} {
+        variable Keys {}
+        # Those that are apart from each other.
+        for {set i 0} {$i < $count} {incr i} { lappend Keys [::bench::key [expr {$i * 7}]] }
+        set rounds [expr {min($rounds, 1000)}]
+        Many_$way
+        set start [clock microseconds]
+        for {set round 0} {$round < $rounds} {incr round} { Many_$way }
+        expr {([clock microseconds] - $start) / 1e6 / $rounds}
+    }
+
+    proc Many_in_turn {} {
+        variable Kv
+        variable Keys
+        foreach key $Keys { $Kv get_value $key }
+    }
+
+    proc Many_at_once {} {
+        variable Kv
+        variable Keys
+        if {[dict size [$Kv get_many $Keys -values true]] != [llength $Keys]} { error "keys are missing" }
+    }
+
+    proc Many_in_coroutines {} {
+        variable Kv
+        variable Keys
+        variable Left [llength $Keys]
+        foreach key $Keys { coroutine many-$key [namespace current]::Many_one $key }
+        while {$Left > 0} { vwait [namespace current]::Left }
+    }
+
+    proc Many_one {key} {
+        variable Kv
+        variable Left
+        $Kv get_value $key
+        incr Left -1
+    }
+
+    # ---- changes of one key
+
+    # {seconds tries}
+    proc modify {key count} {
+        variable Kv
+        set start [clock microseconds]
+        set tries 0
+        for {set n 0} {$n < $count} {incr n} {
+            $Kv modify $key value {
+                incr tries
+                incr value
+            } -attempts 1000000
+        }
+        list [expr {([clock microseconds] - $start) / 1e6}] $tries
     }
 
     proc main {url name args} {

@@ -16,7 +16,7 @@ proc bench::run {command {limit 300}} {
     vwait bench::State
     after cancel $timer
     if {$State eq "late"} {
-        catch { exec kill {*}[pid $channel] }
+        catch { exec /bin/sh -c "kill [pid $channel]" }
         error "not within $limit s: $command\n$Output"
     }
     fconfigure $channel -blocking 1

@@ -1,8 +1,8 @@
-# A lock and a leader election, by the revisions of a bucket.
+# Locks, a leader election and a group of members, with a bucket's lock, elect and join.
 #
 #     TCLLIBPATH=$PWD/build tclsh examples/locks.tcl      (nats-server on PATH, or NATS_SERVER=/path/of/nats-server)
 #
-# Three coroutines stand for three processes: nothing here depends on their being in the same one.
+# Coroutines and objects stand for processes: nothing here depends on their being in the same one.
 #
 # Prints ("..." differs from run to run):
 #
@@ -10,81 +10,51 @@
 #     ... works alone
 #     ... works alone
 #     ... works alone
-#     at most 1 at a time
+#     at most 1 at a time, each token higher than the one before
+#     a dead holder's lock is had by the next one
 #
 #   A leader
+#     ann leads
+#     ann resigns
 #     ... leads
-#     ... falls silent
-#     ... leads
-#     ... steps down
-#     ... leads
+#
+#   Members
+#     ann sees ann bob
+#     ann sees that bob is busy
+#     ann sees bob leave
 
 package require nats
 package require nats::server
 
-# ---- the lock: the key exists while somebody holds it
-
-# Takes a lock; returns the revision by which it is held.
-proc lock {kv name owner} {
-    while 1 {
-        # create fails if the key exists: of several callers one succeeds.
-        try { return [$kv create $name $owner] } trap {NATS ErrWrongLastSequence} {} {}
-        wait_until_free $kv $name
-    }
-}
-
-# Gives it back. With the revision, nobody can release what somebody else holds by now.
-proc unlock {kv name revision} {
-    $kv delete $name $revision
-}
-
-# Suspends the running coroutine until the key is gone: the watcher calls the coroutine with each entry.
-proc wait_until_free {kv name} {
-    set watcher [$kv watch $name -callback [info coroutine]]
-    set held 0
-    while 1 {
-        set entry [yield]
-        if {$entry ne {}} { set held [expr {[dict get $entry operation] eq "PUT"}] }
-        if {!$held} break
-    }
-    $watcher destroy
-}
+# ---- the lock
 
 proc worker {kv name} {
-    set revision [lock $kv printer $name]
+    set lock [$kv lock printer -value $name]
     set ::most [expr {max($::most, [incr ::working])}]
+    lappend ::tokens [$lock token]
     puts "  $name works alone"
     pause 50
     incr ::working -1
-    unlock $kv printer $revision
+    $lock release
     incr ::finished
 }
 
-# ---- the election: the key's time to live ends the reign of a leader that no longer renews it
+# ---- the election
 
-proc candidate {kv name} {
-    while {$::reigns < 3} {
-        try {
-            lead $kv $name [$kv create leader $name]
-        } trap {NATS ErrWrongLastSequence} {} {
-            # Somebody else leads, or has taken over.
-            pause 30
-        }
+proc on_election {name event info} {
+    if {$event eq "elected"} {
+        puts "  $name leads"
+        incr ::reigns
     }
-    incr ::finished
 }
 
-# Leads for a while; each update renews the seat, and fails if it was lost.
-proc lead {kv name revision} {
-    set reign [incr ::reigns]
-    puts "  $name leads"
-    for {set i 0} {$i < 3} {incr i} {
-        pause 30
-        set revision [$kv update leader $name $revision]
-    }
-    switch $reign {
-        1 { puts "  $name falls silent"; pause 800 }
-        2 { puts "  $name steps down"; $kv delete leader $revision; pause 100 }
+# ---- the members
+
+proc on_member {event id value} {
+    switch $event {
+        current { set ::current 1 }
+        changed { puts "  ann sees that $id is $value" }
+        left { puts "  ann sees $id leave"; set ::left $id }
     }
 }
 
@@ -96,27 +66,41 @@ proc pause {ms} {
     yield
 }
 
-# Runs three coroutines of a procedure to their end.
-proc run_three {procedure kv} {
-    set ::finished 0
-    foreach name {ann bob cleo} { coroutine $name $procedure $kv $name }
-    while {$::finished < 3} { vwait ::finished }
-}
-
 set server [nats::server start]
 set connection [nats::connection new]
 $connection configure -servers [nats::server url $server]
 $connection connect
-set js [$connection jet_stream]
+# On servers from 2.11 on, -limit_marker_ttl in place of -ttl lets each lock have a time of its own.
+set kv [[$connection jet_stream] create_kv_bucket locks -storage memory -ttl 2000]
 
 puts "A lock"
-lassign {0 0} working most
-run_three worker [$js create_kv_bucket locks -storage memory]
-puts "  at most $most at a time"
+lassign {0 0 0} working most finished
+foreach name {ann bob cleo} { coroutine $name worker $kv $name }
+while {$finished < 3} { vwait finished }
+set grown [expr {$tokens eq [lsort -integer -unique $tokens]}]
+puts "  at most $most at a time, [expr {$grown ? "each token higher than the one before" : "and tokens in disorder"}]"
+# A holder that renews too seldom is as good as dead.
+set dead [$kv lock printer -renew 100000]
+set lock [$kv lock printer]
+if {![$dead held] && [$lock held]} { puts "  a dead holder's lock is had by the next one" }
+$lock release
 
 puts "\nA leader"
 set reigns 0
-run_three candidate [$js create_kv_bucket seats -storage memory -ttl 500]
+set ann [$kv elect leader -value ann -callback {on_election ann}]
+while {$reigns < 1} { vwait reigns }
+set others [lmap name {bob cleo} { $kv elect leader -value $name -callback [list on_election $name] }]
+puts "  ann resigns"
+$ann resign
+while {$reigns < 2} { vwait reigns }
+
+puts "\nMembers"
+set bob [$kv join workers -id bob -value idle]
+set ann [$kv join workers -id ann -value idle -callback on_member]
+puts "  ann sees [lsort [dict keys [$ann members]]]"
+$bob set busy
+$bob leave
+while {![info exists left]} { vwait left }
 
 $connection destroy
 nats::server stop $server

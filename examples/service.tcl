@@ -8,7 +8,7 @@
 #   client: 3 answers, the slowest is 81
 #   service: stopping, 1 request under way
 #   service: stopped, 4 requests answered
-#   client: the last answer is 10000
+#   client: the last answer is 250000
 #   client: NATS ErrNoResponders
 
 package require nats
@@ -42,7 +42,7 @@ oo::class create Squares {
 
     method Work {number reply} {
         # Something that takes its time.
-        after [expr {min(300, $number * 3)}] [list [info coroutine]]
+        after [expr {min(1500, $number * 3)}] [list [info coroutine]]
         yield
         $connection publish $reply [expr {$number * $number}]
         incr answered
@@ -85,7 +85,7 @@ while {[llength $answers] < 3} { vwait answers }
 puts "client: [llength $answers] answers, the slowest is [lindex $answers end]"
 
 # One request is still being worked on when the service is told to stop.
-$client request squares 100 -callback {apply {{late answer} { set ::last $answer }}}
+$client request squares 500 -callback {apply {{late answer} { set ::last $answer }}}
 proc await {condition} {
     while {![uplevel 1 [list expr $condition]]} {
         after 10 {set ::tick 1}

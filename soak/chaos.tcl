@@ -2,7 +2,8 @@
 #
 # - every acknowledged write is in the bucket, in its place, with its revision, and nothing is there twice;
 # - every watcher saw each stored revision once and in order, and one end of current data;
-# - arrays equal their bucket;
+# - arrays equal their bucket, also two-way arrays that several processes change;
+# - of processes that want a lock no two have it at a time, and tokens grow;
 # - nothing is left on the server: no consumer, no subscription, no connection;
 # - no error reached the background.
 #
@@ -32,7 +33,9 @@ namespace eval ::chaos {
 }
 source [file join $::chaos::Directory writers.tcl]
 source [file join $::chaos::Directory watchers.tcl]
+source [file join $::chaos::Directory arrays.tcl]
 source [file join $::chaos::Directory peers.tcl]
+source [file join $::chaos::Directory locks.tcl]
 source [file join $::chaos::Directory scenarios.tcl]
 
 proc ::chaos::scenarios {} {
@@ -194,7 +197,7 @@ proc ::chaos::leave_nothing {observer kv} {
         if {$c ne $observer} { $c destroy }
     }
     Await_none "connections are left" {Clients $observer}
-    foreach class {connection jet_stream key_value kv_watcher ordered_consumer pull_consumer} {
+    foreach class {connection jet_stream key_value kv_watcher kv_lock kv_election kv_member ordered_consumer pull_consumer} {
         set left [llength [info class instances ::nats::$class]]
         if {$left != ($class eq "connection")} { complain "$left objects of class $class are left" }
     }

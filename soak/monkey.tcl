@@ -16,7 +16,7 @@ namespace eval ::monkey {
     variable Latest {}
     # Errors of Tcl about the call itself: the number of arguments, names, values that are no lists, dicts or numbers.
     variable Tcl_errors {{TCL WRONGARGS} {TCL LOOKUP *} {TCL UPVAR *} {TCL READ *} {TCL WRITE *} {TCL VALUE *} {TCL OO *} {TCL ARGUMENT *}
-        {ARITH *} {CLOCK *}}
+        {ARITH *} {CLOCK *} {POSIX *}}
     # A call that takes longer than this hangs, in ms: no time limit that is used here is longer than 300.
     variable Patience 20000
     # Never called on objects that others need; what ends objects has tests of its own, and `Mortal` here.
@@ -39,10 +39,14 @@ proc ::monkey::run {url seed calls} {
     Learn_words
     set handler [interp bgerror {}]
     interp bgerror {} {apply {{message options} { incr ::monkey::Background }}}
+    # Files that are written by calls go here.
+    set before [pwd]
+    cd [set directory [exec mktemp -d]]
     try {
         Make_worlds $url
         for {set n 1} {$n <= $calls} {incr n} {
             Call [Choose]
+            if {$n % 5 == 0} { Change_array }
             if {$n % 100 == 0} { Look_after }
             if {$Complaints ne {}} break
         }
@@ -50,8 +54,10 @@ proc ::monkey::run {url seed calls} {
     } finally {
         Unwatch_status
         foreach c [info class instances ::nats::connection] { $c destroy }
-        unset -nocomplain ::arr
+        unset -nocomplain ::arr ::monkey::two
         update
+        cd $before
+        file delete -force $directory
         interp bgerror {} $handler
     }
     list [dict create calls [expr {$n - 1}] codes $Codes background $Background missing [Missing]] $Complaints
@@ -125,7 +131,7 @@ proc ::monkey::Learn {command result code} {
     set what [Kind [lindex $command 0]],[lindex $command 1]
     if {$code eq "TCL WRONGARGS"} {
         set Refused($what,[expr {[llength $command] - 2}]) 1
-    } elseif {[regexp {^Unknown option (\S+)$} $result -> option]} {
+    } elseif {[regexp {^Unknown option ([^\s;]+)} $result -> option]} {
         set Refused($what,-$option) 1
     }
 }
@@ -142,11 +148,21 @@ proc ::monkey::Make_worlds {url} {
     $Main connect
     set js [$Main jet_stream -timeout 300]
     Make_bucket
+    Make_store
+    set locks [$js create_kv_bucket L -storage memory -ttl 5000]
     Watch_status
     $js add_pull_consumer KV_B P
     set kv [$js bind_kv_bucket B]
     # One of each class, so that each method is called sooner or later.
-    Adopt $js $kv [$kv watch > -callback list] [$js ordered_consumer KV_B -callback list] [$js pull_consumer KV_B P -callback list]
+    set os [$js bind_object_store B]
+    Adopt $os [$os watch -callback list]
+    Adopt [$kv watch > -callback list -values_array ::monkey::two -writable true -conflict [list lindex [list [Word]]]]
+    Adopt $js $kv [$kv watch > -callback list] [$js ordered_consumer KV_B -callback list] [$js pull_consumer KV_B P -callback list] \
+        $locks [$locks lock spared -timeout 2000] [$locks elect seat -callback list] [$locks join group -id one -callback list]
+    set svc [$Main service calc -version 1.0.0]
+    set group [$svc group a]
+    $group endpoint b -callback list
+    Adopt $svc $group
     # Never connected.
     Adopt [Connection $url] [[Connection $url] jet_stream -timeout 50]
     # Connected once, then closed; its objects are left.
@@ -155,8 +171,10 @@ proc ::monkey::Make_worlds {url} {
     set js [$closed jet_stream -timeout 50]
     set kv [$js bind_kv_bucket B]
     $kv watch > -callback list -values_array ::arr
+    set os [$js bind_object_store B]
+    $os watch -callback list
     $closed disconnect
-    Adopt $closed $js $kv
+    Adopt $closed $js $kv $os
     # In the course of connecting, for ever.
     set absent [Connection nats://127.0.0.1:1]
     $absent connect -async
@@ -186,6 +204,15 @@ proc ::monkey::Make_bucket {} {
     $js destroy
 }
 
+proc ::monkey::Make_store {} {
+    variable Main
+    set js [$Main jet_stream -timeout 2000]
+    catch {$js delete_stream OBJ_B}
+    set os [$js create_object_store B -storage memory]
+    foreach name {a b} { $os put $name [string repeat v 1000] -chunk_size 100 }
+    $js destroy
+}
+
 # Whatever the calls are: the connection stays.
 proc ::monkey::Watch_status {} {
     variable Main
@@ -201,6 +228,18 @@ proc ::monkey::Status {name args} {
     upvar 1 $name status
     variable Complaints
     if {$status ne "connected"} { lappend Complaints "the connection is $status after: [last]" }
+}
+
+# Changes a two-way array: a refusal is Tcl's error, whatever the words are.
+proc ::monkey::Change_array {} {
+    variable Complaints
+    variable two
+    set name [Word]
+    if {rand() < 0.02} { unset -nocomplain two }
+    if {rand() < 0.2} { unset -nocomplain two($name) }
+    if {[catch {set two($name) [Word]} message options] && [dict get $options -errorcode] ne {TCL WRITE VARNAME}} {
+        lappend Complaints "two($name): [dict get $options -errorcode] $message"
+    }
 }
 
 # ---- calls
@@ -227,7 +266,7 @@ proc ::monkey::Choose {} {
     variable Zoo
     if {rand() < 0.2} {
         set command [Pick [Commands]]
-        return [concat $command [Arguments [join $command ,]]]
+        return [list {*}$command {*}[Tame [lindex $command end] [Arguments [join $command ,]]]]
     }
     set object [Pick $Zoo]
     if {![info object isa object $object]} { return [list $object [Pick {get put publish cget destroy}] {*}[Arguments gone]] }
@@ -247,9 +286,19 @@ proc ::monkey::Methods {object} {
 # No call may wait for long, or look for servers elsewhere, because of an argument.
 proc ::monkey::Tame {method arguments} {
     variable Url
-    if {$method eq "jet_stream"} { lappend arguments -timeout 50 }
+    if {$method in {jet_stream services stop}} { lappend arguments -timeout 50 }
+    if {$method eq "service"} {
+        if {[llength $arguments] % 2 == 0} { set arguments [linsert $arguments 0 calc] }
+        lappend arguments -version 1.0.0
+    }
+    if {$method eq "::nats::connect" && $arguments ne {}} {
+        variable Null
+        # Mostly to a server that is there.
+        if {rand() < 0.7} { lset arguments 0 $Url }
+        lappend arguments -log_chan $Null -connect_timeout 100 -max_reconnect_attempts -1
+    }
     foreach {option value} [list -timeout [Pick {1 50 300}] -servers $Url -request_timeout 100 -connect_timeout 200 \
-            -reconnect_time_wait 20 -max_reconnect_attempts -1 -expires 100] {
+            -reconnect_time_wait 20 -max_reconnect_attempts -1 -expires 100 -chunk_size [Pick {0 x 1000 100000}]] {
         if {$option in $arguments || [string trimleft $option -] in $arguments} { lappend arguments $option $value }
     }
     return $arguments
@@ -307,7 +356,8 @@ proc ::monkey::Judge {command failed result options} {
     set code [dict get $options -errorcode]
     Learn $command $result $code
     dict incr Codes [expr {[lindex $code 0] eq "NATS" ? [lindex $code 1] : [lrange $code 0 1]}]
-    if {![Allowed $code]} { lappend Complaints "$code: [string range $result 0 200], after: [last]" }
+    # A body is a script, whose errors are its own.
+    if {![Allowed $code] && !([lindex $command 1] eq "modify" && $code eq "NONE")} { lappend Complaints "$code: [string range $result 0 200], after: [last]" }
 }
 
 proc ::monkey::Allowed {code} {
@@ -353,9 +403,10 @@ proc ::monkey::Look_after {} {
         $Main configure -utf8_convert [expr {rand() < 0.5}] -check_subjects true -dictmsg [expr {rand() < 0.5}]
         $Main ping -timeout 5000
         foreach stream [$js stream_names] {
-            if {$stream ne "KV_B"} { $js delete_stream $stream }
+            if {$stream ni {KV_B OBJ_B KV_L}} { $js delete_stream $stream }
         }
         Make_bucket
+        Make_store
     } message options]} {
         lappend Complaints "the connection is broken ($message), after: [last]"
     }
@@ -371,7 +422,8 @@ proc ::monkey::Missing {} {
         lassign $command name sub
         if {![dict exists $Called $name $sub]} { lappend missing $command }
     }
-    foreach class {connection jet_stream key_value kv_watcher ordered_consumer pull_consumer} {
+    foreach class {connection jet_stream key_value kv_watcher kv_lock kv_election kv_member ordered_consumer pull_consumer
+            service service_group object_store object_watcher} {
         foreach method [info class methods ::nats::$class] {
             if {![dict exists $Called ::nats::$class $method] && $method ni $Spared} { lappend missing [list $class $method] }
         }

@@ -7,6 +7,7 @@ namespace eval ::peer {
 source [file join $::peer::Root tcl server.tcl]
 source [file join $::peer::Root soak relay.tcl]
 source [file join $::peer::Root soak writers.tcl]
+source [file join $::peer::Root soak arrays.tcl]
 
 # A line is {number script}, in base64; so is the answer, {number code result errorcode}.
 proc ::peer::Hear {} {

@@ -104,10 +104,10 @@ proc ::scenario::Three_servers {} {
     }]
 }
 
-# The server that leads the stream; any if there is none at the moment.
-proc ::scenario::Leader {js servers} {
+# The server that leads a stream; any if there is none at the moment.
+proc ::scenario::Leader {js servers {stream KV_B}} {
     set number [expr {1 + int(rand() * 3)}]
-    catch { scan [dict get [$js stream_info KV_B] cluster leader] s%d number }
+    catch { scan [dict get [$js stream_info $stream] cluster leader] s%d number }
     lindex $servers [expr {$number - 1}]
 }
 
@@ -147,6 +147,7 @@ proc ::scenario::recreate {seconds} {
     # In memory: 2.10 servers may find messages of a deleted stream of the same name that are still on disk.
     set kv [bucket $readers B -storage memory]
     set writing [hasty [connection writers $url] B]
+    set ::watchers::May_end 1
     watchers::start_all early $kv
     writers::start $writing -pace 2
     set end [expr {[clock milliseconds] + 1000 * $seconds}]
@@ -155,7 +156,7 @@ proc ::scenario::recreate {seconds} {
         writers::stop
         watchers::settle $kv
         judge $kv [writers::ledger]
-        # Nobody sees the bucket missing: a watcher that does ends, as documented.
+        # Most watchers do not see it missing.
         $js delete_kv_bucket B
         bucket $readers B -storage memory
         watchers::renew
@@ -167,6 +168,72 @@ proc ::scenario::recreate {seconds} {
         count buckets
     }
     finish $kv $observer
+    set ::watchers::May_end 0
+}
+
+# Two-way arrays in three processes, with each policy, while the server is killed and connections are cut and stalled.
+proc ::scenario::arrays {seconds} {
+    set server [server]
+    set port [ask [list nats::server port $server]]
+    set observer [system_connection $port]
+    set relay [ask [list relay::new $port]]
+    set c [connection arrays nats://127.0.0.1:$relay -ping_interval 500]
+    foreach policy $::arrays::Policies { set kv [bucket $c $policy] }
+    set peers [list [peers::new] [peers::new]]
+    foreach peer $peers name {a b} url [list nats://127.0.0.1:$relay nats://127.0.0.1:$port] {
+        peers::ask $peer [list apply {{name url} {
+            package require nats
+            set c [nats::connection new arrays$name -log_chan [open /dev/null w]]
+            $c configure -servers $url -reconnect_time_wait 50 -max_reconnect_attempts -1 -connect_timeout 1000 -ping_interval 500
+            $c connect
+            arrays::begin $name $c
+            arrays::change
+        }} $name $url]
+    }
+    arrays::begin c $c
+    arrays::change
+    set end [expr {[clock milliseconds] + 1000 * $seconds}]
+    while {[clock milliseconds] < $end} {
+        pause [between 100 1500]
+        set mode [lindex {kill cut stall trickle} [expr {int(rand() * 4)}]]
+        if {$mode eq "kill"} {
+            ask [list nats::server kill $server]
+            pause [between 0 1000]
+            ask [list nats::server restart $server]
+        } else {
+            ask [list relay::set_mode $relay $mode]
+            pause [between 10 1500]
+            ask [list relay::set_mode $relay flow]
+        }
+        count $mode
+    }
+    arrays::rest
+    foreach peer $peers { peers::ask $peer arrays::rest }
+    foreach policy $::arrays::Policies { Await_equal $policy [insist {[$c jet_stream] bind_kv_bucket $policy}] $peers }
+    foreach figures [list [arrays::figures] {*}[lmap peer $peers { peers::ask $peer arrays::figures }]] {
+        dict for {name value} $figures { figure $name $value }
+    }
+    arrays::end
+    foreach peer $peers { peers::end $peer }
+    leave_nothing $observer $kv
+}
+
+# All arrays of a policy get to have what its bucket has. What an array is still to hear of comes with its watch.
+proc ::scenario::Await_equal {policy kv peers} {
+    set deadline [expr {[clock milliseconds] + 60000}]
+    while 1 {
+        set bucket {}
+        set values [insist {$kv get_many > -values true}]
+        foreach key [lsort [dict keys $values]] { lappend bucket $key [dict get $values $key] }
+        set arrays [list [arrays::contents $policy] {*}[lmap peer $peers { peers::ask $peer [list arrays::contents $policy] }]]
+        set others [lsearch -all -inline -not -exact $arrays $bucket]
+        if {$others eq {}} return
+        if {[clock milliseconds] > $deadline} {
+            complain "arrays ($policy) that are not {$bucket}: $others"
+            return
+        }
+        pause 100
+    }
 }
 
 # The server's storage is full, has room again, and so on.
@@ -190,6 +257,7 @@ proc ::scenario::full {seconds} {
         $js empty_kv_bucket B
         watchers::settle $kv
         $js empty_kv_bucket B
+        watchers::empty_arrays
         watchers::renew
         writers::reset
         count fills
@@ -226,6 +294,94 @@ proc ::scenario::blocked {seconds} {
     foreach complaint [peers::ask $writer {writers::complaints}] { complain $complaint }
     peers::end $writer
     finish $kv $observer $ledger
+}
+
+# Five processes want the same locks. They are killed, stopped for two lengths of their leases, cut off and kept busy, and
+# the server is killed and restarted.
+proc ::scenario::locks {seconds} {
+    set server [server]
+    set port [ask [list nats::server port $server]]
+    set observer [system_connection $port]
+    set readers [connection readers [ask [list nats::server url $server]]]
+    set relays [ask [list apply {{port} { lmap n {1 2 3 4 5} { relay::new $port } }} $port]]
+    set buckets [Lock_buckets $readers]
+    locks::start 5 [lmap relay $relays { string cat nats://127.0.0.1: $relay }] $buckets
+    set end [expr {[clock milliseconds] + 1000 * $seconds}]
+    while {[clock milliseconds] < $end} {
+        set name [expr {int(rand() * 5)}]
+        set fault [lindex {kill kill stop cut stall block server} [expr {int(rand() * 7)}]]
+        count $fault
+        switch -- $fault {
+            kill   { locks::harm $name kill }
+            stop   { locks::harm $name stop [between 2000 2500] }
+            block  { locks::harm $name block [between 500 3500] }
+            server { Restart $server [between 0 1500] }
+            default {
+                set relay [lindex $relays $name]
+                ask [list relay::set_mode $relay $fault]
+                pause [between 100 3000]
+                ask [list relay::set_mode $relay flow]
+            }
+        }
+        pause [between 0 1000]
+    }
+    Finish_locks $readers $observer $buckets
+}
+
+# The same on three servers, of which the leader of the locks is killed or paused, or steps down.
+proc ::scenario::locks3 {seconds} {
+    set servers [Cluster]
+    set urls [Urls $servers]
+    set observer [system_connection [ask [list nats::server port [lindex $servers 0]]]]
+    set readers [connection readers $urls]
+    set buckets [Lock_buckets $readers -num_replicas 3]
+    set js [$readers jet_stream -timeout 1000]
+    locks::start 5 [list $urls] $buckets
+    set end [expr {[clock milliseconds] + 1000 * $seconds}]
+    while {[clock milliseconds] < $end} {
+        pause [between 1000 3000]
+        set stream KV_[lindex $buckets [expr {int(rand() * [llength $buckets])}]]
+        set leader [Leader $js $servers $stream]
+        set fault [lindex {kill pause stepdown stop} [expr {int(rand() * 4)}]]
+        count $fault
+        switch -- $fault {
+            kill     { Restart $leader [between 0 2000] }
+            stop     { locks::harm [expr {int(rand() * 5)}] stop [between 2000 2500] }
+            stepdown { catch {$readers request \$JS.API.STREAM.LEADER.STEPDOWN.$stream {} -timeout 1000} }
+            pause {
+                ask [list nats::server pause $leader]
+                pause [between 500 3000]
+                ask [list nats::server resume $leader]
+            }
+        }
+    }
+    Finish_locks $readers $observer $buckets
+}
+
+proc ::scenario::Restart {server ms} {
+    ask [list nats::server kill $server]
+    pause $ms
+    ask [list nats::server restart $server]
+}
+
+# Buckets for locks: one that any server has, and one whose keys may expire if the server has that.
+proc ::scenario::Lock_buckets {c args} {
+    set js [$c jet_stream -timeout 20000]
+    insist { $js create_kv_bucket fallback -ttl 1000 {*}$args }
+    if {[package vcompare [dict get [$c server_info] version] 2.11] < 0} { return fallback }
+    insist { $js create_kv_bucket markers -limit_marker_ttl 60000 {*}$args }
+    return {fallback markers}
+}
+
+# Whatever has happened, the locks can be had again.
+proc ::scenario::Finish_locks {readers observer buckets} {
+    set before [lmap bucket $buckets { locks::acquired $bucket }]
+    foreach bucket $buckets acquired $before {
+        insist { if {[locks::acquired $bucket] < $acquired + 3} { error "nobody gets the lock of $bucket any more" } }
+    }
+    locks::stop
+    locks::judge
+    leave_nothing $observer [[$readers jet_stream -timeout 20000] bind_kv_bucket [lindex $buckets 0]]
 }
 
 # The disk below the server's storage is full, until somebody makes room and starts the server again. Needs the right to
@@ -270,6 +426,7 @@ proc ::scenario::Fill_disk {dir seconds} {
         [$readers jet_stream] empty_kv_bucket B
         watchers::settle $kv
         [$readers jet_stream] empty_kv_bucket B
+        watchers::empty_arrays
         watchers::renew
         writers::reset
         count fills

@@ -14,7 +14,7 @@
 # `stored` is what the bucket holds at the end, as by history; `ledger` what writers.tcl says.
 
 namespace eval ::watchers {
-    # name -> dict: object, pattern, options, array, floor (what was stored before this revision may be left out)
+    # name -> dict: object, pattern, options, array, floor (up to this revision the latest of a key will do)
     variable Watches {}
     # name -> what its callback was given: {revision key operation value}, or END
     variable Seen
@@ -25,6 +25,8 @@ namespace eval ::watchers {
     variable Sentinels 0
     variable Settled 0
     variable Heartbeat 300
+    # The scenario takes the bucket away for a moment.
+    variable May_end 0
 }
 
 proc ::watchers::start {name kv pattern args} {
@@ -39,7 +41,7 @@ proc ::watchers::start {name kv pattern args} {
     if {$array} { set array_option [list -values_array ::watchers::Array_$name] }
     set object [$kv watch $pattern -callback [list ::watchers::Note $name] -idle_heartbeat $Heartbeat {*}$array_option {*}$args]
     set [info object namespace [$object consumer]]::RetryInterval 1000
-    dict set Watches $name [dict create object $object pattern $pattern options $args array $array floor 0]
+    dict set Watches $name [dict create object $object kv $kv pattern $pattern options $args array $array floor 0]
     Raise_floor $name $kv
 }
 
@@ -47,7 +49,9 @@ proc ::watchers::start {name kv pattern args} {
 proc ::watchers::Raise_floor {name kv} {
     variable Watches
     if {[Option $name -include_history]} return
-    dict set Watches $name floor [::chaos::insist { dict get [$kv status] stream_state last_seq }]
+    set last [::chaos::insist { dict get [$kv status] stream_state last_seq }]
+    # It may have been stopped meanwhile.
+    if {[dict exists $Watches $name]} { dict set Watches $name floor $last }
 }
 
 proc ::watchers::raise_floors {kv} {
@@ -72,12 +76,16 @@ proc ::watchers::start_all {name kv} {
 proc ::watchers::Note {name entry} {
     variable Seen
     variable Watches
+    # Nobody writes that a key went with its bucket.
+    if {[dict exists $entry reason]} return
     if {$entry ne {}} {
         dict with entry { lappend Seen($name) [list $revision $key $operation $value] }
         if {[string match *sentinel* $key]} { set ::watchers::Sentinel($name) $key }
         return
     }
     lappend Seen($name) END
+    # Before this the latest entries may have been sought more than once, as when the link broke meanwhile.
+    coroutine ::watchers::floor[incr ::watchers::Floors] ::watchers::Raise_floor $name [dict get $Watches $name kv]
 }
 
 proc ::watchers::Option {name option} {
@@ -99,8 +107,27 @@ proc ::watchers::settle {kv {limit 60000}} {
     foreach key [lsort -unique [dict values $awaited]] { set ::watchers::Settled [Put_surely $kv $key $deadline] }
     while {[set late [Late $awaited]] ne {}} {
         if {[clock milliseconds] > $deadline} { error "not settled within $limit ms: $late" }
+        dict for {name key} $awaited {
+            if {[Revive $name]} { set ::watchers::Settled [Put_surely $kv $key $deadline] }
+        }
         ::peers::pause 20
     }
+}
+
+# A watch that sees its bucket missing ends, as documented. Where a scenario takes the bucket away it begins anew.
+proc ::watchers::Revive {name} {
+    variable Watches
+    variable May_end
+    set watch [dict get $Watches $name]
+    set error [set [info object namespace [[dict get $watch object] consumer]]::last_error]
+    if {!$May_end || $error eq {} || [dict get $error code] ne {NATS ErrStreamNotFound}} { return 0 }
+    dict with watch {
+        $object destroy
+        unset -nocomplain ::watchers::Array_$name
+        ::chaos::insist { start $name $kv $pattern {*}$options {*}[expr {$array ? {-array 1} : {}}] }
+    }
+    ::chaos::figure revived 1
+    return 1
 }
 
 proc ::watchers::settled {} { return $::watchers::Settled }
@@ -159,9 +186,16 @@ proc ::watchers::Judge_one {name stored ledger} {
         if {![Known $name $item $ledger]} { lappend complaints "nobody wrote {[string range $item 0 80]}" }
     }
     set floor [dict get $Watches $name floor]
+    set superseded [Superseded $name $stored $seen]
     foreach entry $stored {
         set revision [dict get $entry revision]
-        if {$revision <= $floor || ![Wanted $name $entry]} continue
+        if {![Wanted $name $entry]} continue
+        if {$revision <= $floor && ![dict exists $seen $revision]} {
+            if {![Option $name -updates_only] && $revision > [dict get $superseded [dict get $entry key]]} {
+                lappend complaints "revision $revision ([dict get $entry key]) was not seen, nor a later one"
+            }
+            continue
+        }
         if {![dict exists $seen $revision]} {
             lappend complaints "revision $revision ([dict get $entry key] [dict get $entry operation]) was not seen"
         } elseif {[dict get $seen $revision] ne [Expected $name $entry]} {
@@ -169,6 +203,20 @@ proc ::watchers::Judge_one {name stored ledger} {
         }
     }
     return $complaints
+}
+
+# For each key the latest revision that was seen, or that a watch does not want: earlier ones count no more.
+proc ::watchers::Superseded {name stored seen} {
+    set latest [dict create]
+    foreach entry $stored {
+        set revision [dict get $entry revision]
+        set key [dict get $entry key]
+        if {![dict exists $latest $key]} { dict set latest $key 0 }
+        if {[dict exists $seen $revision] || ![Wanted $name $entry]} {
+            dict set latest $key [expr {max($revision, [dict get $latest $key])}]
+        }
+    }
+    return $latest
 }
 
 proc ::watchers::Wanted {name entry} {
@@ -224,11 +272,20 @@ proc ::watchers::renew {} {
     variable Watches
     variable Seen
     variable Settled 0
-    dict for {name watch} $Watches {
+    foreach name [dict keys $Watches] {
         set Seen($name) END
         dict set Watches $name floor 0
-        array unset ::watchers::Array_$name
-        if {[dict get $watch array]} { array set ::watchers::Array_$name {} }
+    }
+}
+
+# Nobody tells a watch that its bucket was emptied.
+proc ::watchers::empty_arrays {} {
+    variable Watches
+    foreach name [dict keys $Watches] {
+        if {[dict get $Watches $name array]} {
+            array unset ::watchers::Array_$name
+            array set ::watchers::Array_$name {}
+        }
     }
 }
 

@@ -87,8 +87,13 @@ proc ::writers::Live {kv key pace tolerated} {
         set value [expr {rand()}][string repeat . [expr {int(2 ** (rand() * 11))}]]
         lassign [Choose $kv $key $value $revision] operation command
         if {$operation ne "PUT"} { set value {} }
+        set began [clock milliseconds]
         if {[catch $command result options]} {
             set code [dict get $options -errorcode]
+            if {[lindex $command 1] eq "create" && $revision eq {} && [clock milliseconds] - $began > 1000} {
+                # Time was over before the deletion could be dealt with: the conflict with it is the answer.
+                lappend tolerated ErrWrongLastSequence
+            }
             if {$code ni $Refusals} { dict set Ledger $key doubt [list $operation $value] }
             Excuse $command $result $code $tolerated
             after 50 [list [info coroutine]]

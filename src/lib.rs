@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`client`] | NATS as this package understands it; knows no Tcl |
 //! | [`commands`] | the Tcl classes and commands: arguments in, client called, values out |
+//! | [`errors`] | the client's errors as Tcl errors |
 //! | [`runtime`] | the tokio runtime, and the way back to the Tcl thread that asked |
 //! | crate `tcl` | the bindings to Tcl; knows no NATS |
 //!
@@ -12,6 +13,7 @@
 
 pub mod client;
 pub mod commands;
+pub mod errors;
 pub mod runtime;
 
 use std::ffi::CString;
@@ -22,7 +24,7 @@ use std::ffi::CString;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-tcl::entry_point!(Nats_Init => init);
+tcl::entry_point!(Nats_Init => init, errors::of_bindings);
 
 /// Makes the package in an interpreter.
 fn init(interp: tcl::Interp) -> tcl::Result<()> {

@@ -1,7 +1,8 @@
 # nats::msg - message dicts: header data subject reply sub_id, and seq time in stored messages.
 
 namespace eval ::nats::msg {
-    namespace export create set subject data reply no_responders idle_heartbeat flow_control seq timestamp
+    namespace export create set subject data reply no_responders idle_heartbeat flow_control \
+        service_error seq timestamp
     namespace ensemble create
 }
 
@@ -45,6 +46,15 @@ proc ::nats::msg::idle_heartbeat {msg} {
 
 proc ::nats::msg::flow_control {msg} {
     return [Control $msg Flow]
+}
+
+# What a service says is wrong: code and description; empty if it is no error. A code that is no integer is 0.
+proc ::nats::msg::service_error {msg} {
+    ::set header [dict get $msg header]
+    if {![dict exists $header Nats-Service-Error-Code] && ![dict exists $header Nats-Service-Error]} return
+    ::set code [string trim [::nats::header::lookup $msg Nats-Service-Error-Code 0]]
+    if {![regexp {^[+-]?\d+$} $code]} { ::set code 0 }
+    return [dict create code [scan $code %lld] description [string trim [::nats::header::lookup $msg Nats-Service-Error {}]]]
 }
 
 proc ::nats::msg::seq {msg} {

@@ -7,6 +7,16 @@ namespace eval ::nats {
     variable status_connecting connecting
     variable status_connected connected
     variable status_reconnecting reconnecting
+    variable status_draining draining
+}
+
+# The coroutines in which requests to services are handled.
+namespace eval ::nats::requests {}
+
+# Its commands are the library's.
+namespace eval ::nats::json {
+    namespace export decode quote list object
+    namespace ensemble create
 }
 
 # Returns the defaults overlaid with an option list. Dashes before names are optional.
@@ -76,7 +86,25 @@ proc ::nats::_call_my {my method args} {
 # Does nothing: the verification callback that TLS options of scripts may name.
 proc ::nats::tls_callback {args} {}
 
-# Writes a line of the built-in log. A log that cannot be written must not stop the client.
+# Writes a line of the built-in log.
 proc ::nats::_log {channel name level text} {
-    catch {puts $channel "\[[timestamp] $name $level\] $text"}
+    puts $channel [_printable $channel "\[[timestamp] $name $level\] $text"]
+}
+
+# A text with ? for each character that the encoding of a channel does not have. Tcl 9 would write the line up to there,
+# and not its end; into a binary channel, Tcl 8.6 would write whatever the low byte says.
+proc ::nats::_printable {channel text} {
+    if {[string is ascii $text]} { return $text }
+    set encoding [string map {binary iso8859-1} [fconfigure $channel -encoding]]
+    if {[_has $encoding $text]} { return $text }
+    set printable {}
+    foreach character [split $text {}] {
+        append printable [expr {[_has $encoding $character] ? $character : "?"}]
+    }
+    return $printable
+}
+
+# Whether an encoding has all characters of a text.
+proc ::nats::_has {encoding text} {
+    expr {![catch {encoding convertfrom $encoding [encoding convertto $encoding $text]} back] && $back eq $text}
 }

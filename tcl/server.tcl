@@ -11,7 +11,8 @@
 # short sleeps, each with a limit; none of them enters the event loop, so no event of the caller runs inside.
 #
 # What was started is ended when the interpreter exits or is deleted. If the process is killed, a small shell that watches
-# over the server sees its pipe close, kills the server and removes the temporary files.
+# over the server sees its pipe close, kills the server and removes the temporary files. A process that is forked off
+# leaves the servers alone: they are its parent's.
 #
 # Functions (a handle is also a command: [$srv url] is [nats::server url $srv]):
 #     start ?option value ...?   -> handle, once the server answers (and JetStream, where on, is ready)
@@ -40,13 +41,15 @@
 #     NATS ErrServerStart        ended or not ready in time; the message has the end of its log
 #     NATS ErrNoSuchServer       not a handle
 #     NATS ErrServerEnded        signal, pause or resume of a server that has ended
+#     NATS ErrNotSupported       a forked process signals, ends or restarts a server of its parent's
 #     NATS ErrInvalidArg         unknown option, missing or bad value
 
 namespace eval ::nats::server {
     namespace export start stop kill restart pause resume signal url port pid store_dir log_file log state handles
     namespace ensemble create -command ::nats::server
 
-    # handle -> dict: options, binary, dir (temporary files), store_dir, log_file, port, url, state, channel, pid
+    # handle -> dict: options, binary, dir (temporary files), store_dir, log_file, port, url, state, channel, pid, owner (the
+    # process that started it)
     variable Servers
     array set Servers {}
     variable Count 0
@@ -97,7 +100,8 @@ proc ::nats::server::start {args} {
     set store [expr {$store eq {} ? [file join $dir store] : [file normalize $store]}]
     set handle ::nats::server::srv[incr Count]
     set Servers($handle) [dict create options $options binary $binary dir $dir store_dir $store \
-        log_file [file join $dir log] port [dict get $options -port] url {} state ended channel {} pid {}]
+        log_file [file join $dir log] port [dict get $options -port] url {} state ended channel {} pid {} \
+        owner [::pid]]
     interp alias {} $handle {} ::nats::server::Dispatch $handle
     try {
         Launch $handle [expr {[clock milliseconds] + [dict get $options -timeout]}]
@@ -166,6 +170,7 @@ proc ::nats::server::signal {handle name} {
     if {![regexp {^[A-Z0-9]+$} $name]} {
         Fail ErrInvalidArg "Invalid signal name \"$name\""
     }
+    Check_own $handle
     if {[state $handle] ne "ended" && [Signal $handle $name]} return
     if {[state $handle] ne "ended"} { Fail ErrInvalidArg "No such signal \"$name\"" }
     Fail ErrServerEnded "The server has ended"
@@ -179,8 +184,8 @@ proc ::nats::server::log_file {handle} { Get $handle log_file }
 proc ::nats::server::log {handle} { Read_file [Get $handle log_file] }
 
 proc ::nats::server::state {handle} {
-    # A server may end by itself: its watchdog has said so by now.
-    if {[Get $handle state] ne "ended" && [string match exit* [Hear $handle 0]]} { Ended $handle }
+    # A server may end by itself: its watchdog has said so by now, for the process that started it to hear.
+    if {[Get $handle state] ne "ended" && [Is_own $handle] && [string match exit* [Hear $handle 0]]} { Ended $handle }
     Get $handle state
 }
 
@@ -206,6 +211,17 @@ proc ::nats::server::Get {handle field} {
         Fail ErrNoSuchServer "No such server \"$handle\""
     }
     dict get $Servers($handle) $field
+}
+
+# Whether this process has started the server: one that was forked has its handle, too.
+proc ::nats::server::Is_own {handle} {
+    expr {[Get $handle owner] == [::pid]}
+}
+
+proc ::nats::server::Check_own {handle} {
+    if {![Is_own $handle]} {
+        return -level 2 -code error -errorcode {NATS ErrNotSupported} "The server belongs to the process that started it"
+    }
 }
 
 # Checked options over others; all that are known are in `options`.
@@ -424,6 +440,7 @@ proc ::nats::server::Await_stopped {pid} {
 # Ends a server by a signal, TERM or KILL, and by force if it takes its time. An ended server stays as it is.
 proc ::nats::server::End {handle signal} {
     variable Patience
+    Check_own $handle
     if {[state $handle] eq "ended"} return
     foreach name [list $signal KILL] {
         set deadline [expr {[clock milliseconds] + $Patience}]
@@ -470,6 +487,7 @@ proc ::nats::server::End_at_exit {} {
 
 proc ::nats::server::End_all {args} {
     foreach handle [handles] {
+        if {![Is_own $handle]} continue
         # A store that somebody keeps deserves a graceful end.
         set given [dict get [Get $handle options] -store_dir]
         catch {End $handle [expr {$given eq {} ? "KILL" : "TERM"}]}

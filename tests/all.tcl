@@ -3,7 +3,8 @@
 #     tclsh tests/all.tcl ?-jobs n? ?-limit seconds? ?tcltest options?
 #
 # -file and -notfile (lists of patterns) choose files; everything else (-match, -skip, -verbose, ...) goes to each of them.
-# Prints the output of files that failed (of all with -verbose) and a line for each file; last line: "N passed, N failed".
+# Prints the output of files that failed (of all with -verbose), a line for each file, and what the machine lacks for
+# tests that were skipped; last line: "N passed, N failed".
 # Exit status 1 if anything failed. As failures count, too: a file that crashes, ends without a summary, takes longer than
 # the limit (300 s), or runs no test at all (unless -match or -skip chose among them), and a test skipped for a reason
 # that common.tcl doesn't excuse.
@@ -11,12 +12,16 @@
 namespace eval ::all {
     variable Directory [file dirname [file normalize [info script]]]
     variable Options {-jobs 4 -limit 300 -file *.test -notfile {}}
+    # These begin, so that none of them is left alone at the end.
+    variable Long {memory.test chaos.test kv_lock.test core_outbound.test kv_election.test}
     variable Passed_on {}
     variable Queue {}
     # pid -> dict: name, channel, output, timer, started (ms)
     variable Running
     array set Running {}
     variable Totals {passed 0 failed 0 skipped 0}
+    # reason -> how many tests were skipped for it
+    variable Lacking {}
     variable Finished 0
 }
 
@@ -42,13 +47,15 @@ proc ::all::Matches {patterns name} {
 proc ::all::Choose_files {} {
     variable Directory
     variable Options
+    variable Long
     set names {}
     foreach name [lsort -dictionary [glob -nocomplain -tails -directory $Directory *.test]] {
         if {[Matches [dict get $Options -file] $name] && ![Matches [dict get $Options -notfile] $name]} {
             lappend names $name
         }
     }
-    return $names
+    set long [lmap name $Long { if {$name ni $names} continue; set name }]
+    return [concat $long [lmap name $names { if {$name in $Long} continue; set name }]]
 }
 
 proc ::all::Start_next {} {
@@ -103,7 +110,7 @@ proc ::all::Summary {output} {
 }
 
 # Everything about a file that is wrong, as a list of sentences.
-proc ::all::Judge {summary ended reason} {
+proc ::all::Judge {summary ended reason output} {
     variable Passed_on
     if {$reason ne {}} { return [list $reason] }
     if {$summary eq {}} { return [list "no summary ([expr {$ended eq {} ? {ended early} : $ended}])"] }
@@ -112,8 +119,16 @@ proc ::all::Judge {summary ended reason} {
     if {$failed > 0} { lappend wrong "$failed failed" }
     if {$failed == 0 && $ended ne {}} { lappend wrong $ended }
     set ran [expr {[dict get $summary passed] + $failed}]
-    if {$ran == 0 && ![dict exists $Passed_on -match] && ![dict exists $Passed_on -skip]} { lappend wrong "no tests ran" }
+    set chosen [expr {[dict exists $Passed_on -match] || [dict exists $Passed_on -skip]}]
+    if {$ran == 0 && !$chosen && [Lacks $output] eq {}} { lappend wrong "no tests ran" }
     return $wrong
+}
+
+# What the machine lacks for the tests of a file: {count reason ...}
+proc ::all::Lacks {output} {
+    set found {}
+    foreach {- count reason} [regexp -all -inline -line {^== skip (\d+) (.*)$} $output] { lappend found $count $reason }
+    return $found
 }
 
 # A file has ended, by itself or for a given reason.
@@ -126,11 +141,13 @@ proc ::all::End {pid reason} {
     set output [encoding convertfrom utf-8 [dict get $file output]]
     set ended [Close [dict get $file channel]]
     set summary [Summary $output]
-    set wrong [Judge $summary $ended $reason]
+    set wrong [Judge $summary $ended $reason $output]
     if {$summary eq {}} { set summary {passed 0 failed 0 skipped 0 unexcused 0 total 0} }
     # A file that is wrong as a whole is one failure more than its tests'.
     if {$wrong ne {} && ([dict get $summary failed] == 0 || $reason ne {})} { dict incr summary failed }
     foreach count {passed failed skipped} { dict incr Totals $count [dict get $summary $count] }
+    variable Lacking
+    foreach {count lack} [Lacks $output] { dict incr Lacking $lack $count }
     Report $file $summary $wrong $output
     Start_next
 }
@@ -177,6 +194,8 @@ proc ::all::Main {arguments} {
         Start_next
         vwait ::all::Finished
     }
+    variable Lacking
+    dict for {reason count} $Lacking { puts "SKIPPED: $count tests: $reason" }
     puts [Tcltest_summary "Tcl [info patchlevel]" $Totals]
     puts "[dict get $Totals passed] passed, [dict get $Totals failed] failed"
     exit [expr {[dict get $Totals failed] > 0}]

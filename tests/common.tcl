@@ -14,7 +14,10 @@
 #     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 5000 ms
 #     pause ms                      runs the event loop for a time
 #     background_errors             the background errors so far, each {message options}, and forgets them
-#     only name condition           a tcltest constraint for tests made for some versions only: a skip is no failure
+#     only name condition ?reason?  a tcltest constraint for tests made for some versions only: a skip is no failure; the
+#                                   summary tells the reason
+#     needs_thread, needs_tk        the constraints `thread` and `tk`: what cannot be had on every machine. The latter provides
+#                                   a display and loads Tk; with -load false it does neither, for tests that start a wish
 #     display                       an X display for Tk (sets DISPLAY, unless it is set), by Xvfb; ended with the process
 #     leaks                         what the package still holds (placeholder: nothing yet)
 #     done                          the end of the file: destroys, stops, prints the summary, exits (1: some test failed)
@@ -50,6 +53,8 @@ namespace eval ::t {
     variable Tick 0
     # Constraints whose tests may be skipped, in addition to the command line's -match and -skip.
     variable Excuses {tcl8 tcl9 userSpecifiedNonMatch userSpecifiedSkip userSpecifiedLimitConstraint}
+    # Why the tests of a constraint are skipped, where that is not plain from its name.
+    variable Reasons {}
 
     proc On_background_error {message options} {
         variable Background_errors
@@ -64,10 +69,31 @@ namespace eval ::t {
         return $errors
     }
 
-    proc only {name condition} {
+    proc only {name condition {reason {}}} {
         variable Excuses
+        variable Reasons
         lappend Excuses $name
+        if {$reason ne {}} { dict set Reasons $name $reason }
         ::tcltest::testConstraint $name [expr {!![uplevel 1 [list expr $condition]]}]
+    }
+
+    proc needs_thread {} {
+        only thread {![catch {package require Thread}]} "no package Thread for Tcl [info tclversion]"
+    }
+
+    proc needs_tk {{option -load} {load true}} {
+        set missing [Missing_for_tk $load]
+        only tk {$missing eq {}} $missing
+    }
+
+    # What keeps this tclsh from running Tk; nothing if it can.
+    proc Missing_for_tk {load} {
+        if {![info exists ::env(DISPLAY)] && [auto_execok Xvfb] eq {}} { return "no display and no Xvfb" }
+        # An error other than "can't find package" means that only the display is missing.
+        set script {puts [expr {[catch {package require Tk} message] && [string match "can't find*" $message]}]; exit}
+        if {[exec [info nameofexecutable] << $script 2>@1]} { return "no package Tk for Tcl [info tclversion]" }
+        if {$load && [catch {display; package require Tk} message]} { return $message }
+        return {}
     }
 
     proc server {args} {
@@ -122,7 +148,7 @@ namespace eval ::t {
         }
         set Display [open |[list /bin/sh -c $script] r+]
         # Ends at once if there is no Xvfb.
-        if {[gets $Display number] <= 0} { error "Xvfb does not start: install xvfb" }
+        if {[gets $Display number] <= 0} { error "Xvfb does not start" }
         set ::env(DISPLAY) :$number
     }
 
@@ -165,7 +191,13 @@ namespace eval ::t {
         set failed [expr {$n(Failed) + [llength $errors] + $unexcused}]
         # Without this, tcltest exits by itself where Tk is loaded.
         ::tcltest::testConstraint interactive 1
+        # cleanupTests forgets the reasons.
+        set skipped [array get ::tcltest::skippedBecause]
         ::tcltest::cleanupTests
+        variable Reasons
+        foreach {constraint count} $skipped {
+            if {[dict exists $Reasons $constraint]} { puts "== skip $count [dict get $Reasons $constraint]" }
+        }
         # For all.tcl, which adds these up.
         puts "== passed $n(Passed) failed $failed skipped $n(Skipped) unexcused $unexcused total $n(Total)"
         flush stdout

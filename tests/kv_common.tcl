@@ -41,6 +41,42 @@ proc ::kvt::connection {srv args} {
     t::connect [nats::server url $srv] -reconnect_time_wait 100 -max_reconnect_attempts -1 {*}$args
 }
 
+# Three servers with JetStream that form a cluster, named s1 to s3. They find each other in their time. A port that was
+# chosen for a route may be somebody else's by the time it is needed; then three others try.
+proc ::kvt::jetstream_cluster {} {
+    for {set try 1} 1 {incr try} {
+        set before [nats::server handles]
+        try {
+            set servers [Start_cluster]
+            # A server may be ready for clients before it fails to listen for routes.
+            foreach server $servers { t::wait_until {[::kvt::Listens_for_routes $server]} 15000 }
+            return $servers
+        } on error {message options} {
+            foreach server [nats::server handles] {
+                if {$server ni $before} { nats::server stop $server }
+            }
+            if {$try == 4} { return -options $options $message }
+        }
+    }
+}
+
+proc ::kvt::Listens_for_routes {server} {
+    if {[nats::server state $server] ne "running"} { error "a server has ended" }
+    regexp {Listening for route connections} [nats::server log $server]
+}
+
+proc ::kvt::Start_cluster {} {
+    set ports [list [free_port] [free_port] [free_port]]
+    set routes [join [lmap port $ports {string cat "\"nats://127.0.0.1:" $port "\""}] ,]
+    set number 0
+    lmap port $ports {
+        t::server -timeout 15000 -config "
+            server_name: s[incr number]
+            cluster { name: C[pid], listen: \"127.0.0.1:$port\", routes: \[ $routes \] }
+        "
+    }
+}
+
 # Waits until a connection is back after its server was gone.
 proc ::kvt::await_server {c} {
     t::wait_until {![catch {$c ping}]} 30000
@@ -50,7 +86,7 @@ proc ::kvt::await_server {c} {
 proc ::kvt::clean {} {
     variable Home
     variable Recorded
-    foreach class {kv_watcher ordered_consumer key_value} {
+    foreach class {kv_member kv_election kv_lock kv_watcher object_watcher ordered_consumer key_value object_store} {
         foreach object [info class instances ::nats::$class] {
             if {[info object isa object $object]} { $object destroy }
         }
@@ -279,11 +315,11 @@ proc ::kvt::subjects {messages} {
     lmap msg $messages { nats::msg subject $msg }
 }
 
-# The body of the only message on a subject among `traffic`.
+# The body of the only message on a subject, or one that matches the pattern, among `traffic`.
 proc ::kvt::body_of {messages subject} {
     set bodies {}
     foreach msg $messages {
-        if {[nats::msg subject $msg] eq $subject} { lappend bodies [nats::msg data $msg] }
+        if {[string match $subject [nats::msg subject $msg]]} { lappend bodies [nats::msg data $msg] }
     }
     if {[llength $bodies] != 1} { error "[llength $bodies] messages on $subject among [subjects $messages]" }
     lindex $bodies 0
@@ -368,6 +404,15 @@ proc ::kvt::tclsh {} {
     expr {[info exists ::env(TCLSH)] ? $::env(TCLSH) : [list [info nameofexecutable]]}
 }
 
+# Kilobytes of memory that this process has, as the system (one with /proc) counts them.
+proc ::kvt::resident {} {
+    set channel [open /proc/self/status]
+    set status [read $channel]
+    close $channel
+    regexp {VmRSS:\s*(\d+)} $status -> resident
+    return $resident
+}
+
 # Runs a script, with the packages at hand, in a process of its own that is ended after a time (seconds). Gives its
 # outcome and what it printed: {exit status} or {killed signal}, then the text.
 proc ::kvt::child {script {limit 60}} {
@@ -402,8 +447,8 @@ proc ::kvt::End_child {process} {
 
 # A loopback port that is free now.
 proc ::kvt::free_port {} {
-    set channel [socket -server {} -myaddr 127.0.0.1 0]
-    set port [lindex [fconfigure $channel -sockname] 2]
+    # Those from 32768 on are what systems give to outgoing connections.
+    while {[catch {socket -server {} -myaddr 127.0.0.1 [set port [expr {15000 + int(rand() * 17000)}]]} channel]} {}
     close $channel
     return $port
 }
@@ -413,7 +458,7 @@ proc ::kvt::free_port {} {
 proc ::kvt::relay_start {srv} {
     variable Relays
     set relay [incr ::kvt::Relay_count]
-    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {} said {}]
+    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {} said {} trip {} seen {} hold {} held {}]
     relay_mend $relay
     return $relay
 }
@@ -436,8 +481,7 @@ proc ::kvt::relay_mend {relay} {
 proc ::kvt::relay_cut {relay} {
     variable Relays
     catch {close [dict get $Relays($relay) listener]}
-    foreach channel [dict get $Relays($relay) channels] { catch {close $channel} }
-    dict set Relays($relay) channels {}
+    Relay_hang_up $relay
     return
 }
 
@@ -459,12 +503,88 @@ proc ::kvt::Relay_accept {relay client args} {
 
 proc ::kvt::Relay_pass {relay from to by_client} {
     variable Relays
-    if {[catch {read $from} data] || ($data eq {} && [eof $from]) || [catch {puts -nonewline $to $data}]} {
+    if {[catch {read $from} data] || ($data eq {} && [eof $from])} {
         catch {close $from}
         catch {close $to}
-    } elseif {$by_client} {
-        dict append Relays($relay) said $data
+        return
     }
+    if {$by_client && [Relay_held $relay $to $data]} return
+    if {[Relay_trips $relay $by_client $data before]} { Relay_do_trip $relay }
+    if {[catch {puts -nonewline $to $data}]} {
+        catch {close $from}
+        catch {close $to}
+    } else {
+        if {$by_client} { dict append Relays($relay) said $data }
+        if {[Relay_trips $relay $by_client $data after]} { Relay_do_trip $relay }
+    }
+}
+
+# Cuts the connections once, when what passes in a direction matches a pattern: `before` that is passed on, or `after` it.
+# New connections are taken at once. Gives nothing; `relay_tripped` tells whether it has happened. Something else than cutting
+# may be done: a command prefix, which is called with the relay; what passes waits until it has returned.
+proc ::kvt::relay_trip {relay by_client pattern when {action ::kvt::Relay_hang_up}} {
+    variable Relays
+    dict set Relays($relay) trip [list $by_client $pattern $when $action]
+    dict set Relays($relay) seen {}
+    return
+}
+
+# Keeps what clients say from the moment when they say a word, until `relay_pass`.
+proc ::kvt::relay_hold {relay word} {
+    variable Relays
+    dict set Relays($relay) hold $word
+}
+
+proc ::kvt::relay_holds {relay} {
+    variable Relays
+    expr {[dict get $Relays($relay) held] ne {}}
+}
+
+proc ::kvt::relay_pass {relay} {
+    variable Relays
+    set held [dict get $Relays($relay) held]
+    dict set Relays($relay) hold {}
+    dict set Relays($relay) held {}
+    foreach {to data} $held { catch {puts -nonewline $to $data} }
+}
+
+# Whether this is kept. A word that is cut in two by the network is not found.
+proc ::kvt::Relay_held {relay to data} {
+    variable Relays
+    set word [dict get $Relays($relay) hold]
+    if {$word eq {} || (![relay_holds $relay] && [string first $word $data] < 0)} { return 0 }
+    dict lappend Relays($relay) held $to $data
+    return 1
+}
+
+proc ::kvt::relay_tripped {relay} {
+    variable Relays
+    expr {[dict get $Relays($relay) trip] eq {}}
+}
+
+# Whether this is what the trip waits for. A pattern may be cut in two by the network.
+proc ::kvt::Relay_trips {relay by_client data when} {
+    variable Relays
+    lassign [dict get $Relays($relay) trip] direction pattern moment
+    if {$direction ne $by_client || $moment ne $when} { return 0 }
+    set seen [string range [dict get $Relays($relay) seen] end-400 end]$data
+    dict set Relays($relay) seen $seen
+    expr {[string first $pattern $seen] >= 0}
+}
+
+# The listener stays: somebody's outgoing connection could get the port before it is taken again.
+proc ::kvt::Relay_do_trip {relay} {
+    variable Relays
+    set action [lindex [dict get $Relays($relay) trip] 3]
+    dict set Relays($relay) trip {}
+    if {$action eq {}} { set action ::kvt::Relay_hang_up }
+    {*}$action $relay
+}
+
+proc ::kvt::Relay_hang_up {relay} {
+    variable Relays
+    foreach channel [dict get $Relays($relay) channels] { catch {close $channel} }
+    dict set Relays($relay) channels {}
 }
 
 # Sends the client of the only connection a message that the server never sent, on a subject it has subscribed to.

@@ -61,6 +61,8 @@ pub enum Code {
     BadHeaderMsg,
     /// Messages come faster than a script works them off; some are dropped.
     SlowConsumer,
+    /// Too much waits to be sent.
+    OutboundFull,
     /// JetStream is off on this server.
     JetStreamNotEnabled,
     /// JetStream is off for this account (503/10039).
@@ -77,6 +79,8 @@ pub enum Code {
     NotJsMessage,
     /// Any other error reply of the JetStream API.
     JsResponse { code: u64, err_code: u64 },
+    /// A service has answered with an error.
+    Service { code: i64 },
     /// Heartbeats of an ordered or pull consumer were missed.
     ConsumerNotActive,
     /// An ordered consumer saw a gap.
@@ -87,6 +91,34 @@ pub enum Code {
     BucketNotFoundBare,
     /// No such key, or it was deleted.
     KeyNotFound,
+    /// A bucket has not got as far as the revision from which it is to be watched.
+    RevisionNotFound,
+    /// A bucket changed all the time while it was read.
+    NotConsistent,
+    /// A codec of keys or values failed.
+    Codec,
+    /// The value is a counter, or is none.
+    NotCounter,
+    /// No such object, or it was deleted.
+    ObjectNotFound,
+    /// There is another object where one was to be.
+    ObjectExists,
+    /// An object is a link where that is not allowed, or leads nowhere.
+    ObjectLink,
+    /// What is stored of an object does not fit together: its `digest`, `chunks` or `meta`.
+    ObjectCorrupt(&'static str),
+    /// An object was replaced while it was read.
+    ObjectChanged,
+    /// An object is larger than a value can be.
+    ObjectTooLarge,
+    /// The caller has ended the call.
+    Cancelled,
+    /// An error of the operating system, by its number. The message lacks what the system says of it.
+    Posix(i32),
+    /// An error of whoever supplies or takes bytes, with the words of a code of its own.
+    Foreign(Vec<String>),
+    /// Somebody else holds the lock.
+    Locked,
     /// A logger failed.
     Log,
     /// A defect of this package: a panic was caught.
@@ -106,11 +138,13 @@ impl Code {
                 | Code::HeadersNotSupported
                 | Code::NotSupported
                 | Code::ConnectionClosed
+                | Code::OutboundFull
+                | Code::Codec
         )
     }
 
-    /// The words of the error code after `NATS`.
-    pub fn words(&self) -> (&'static str, Option<(u64, u64)>) {
+    /// The words of the error code after `NATS`: one, and the numbers that some have behind it.
+    pub fn words(&self) -> (&'static str, Vec<String>) {
         let word = match self {
             Code::ConnectionClosed => "ErrConnectionClosed",
             Code::NoServers => "ErrNoServers",
@@ -140,6 +174,7 @@ impl Code {
             Code::Protocol => "ErrProtocol",
             Code::BadHeaderMsg => "ErrBadHeaderMsg",
             Code::SlowConsumer => "ErrSlowConsumer",
+            Code::OutboundFull => "ErrOutboundFull",
             Code::JetStreamNotEnabled => "ErrJetStreamNotEnabled",
             Code::JetStreamNotEnabledForAccount => "ErrJetStreamNotEnabledForAccount",
             Code::WrongLastSequence => "ErrWrongLastSequence",
@@ -148,17 +183,34 @@ impl Code {
             Code::MsgNotFound => "ErrMsgNotFound",
             Code::NotJsMessage => "ErrNotJSMessage",
             Code::JsResponse { .. } => "ErrJSResponse",
+            Code::Service { .. } => "ErrService",
             Code::ConsumerNotActive => "ErrConsumerNotActive",
             Code::ConsumerSequenceMismatch => "ErrConsumerSequenceMismatch",
             Code::BucketNotFound => "ErrBucketNotFound",
             Code::BucketNotFoundBare => "BucketNotFound",
             Code::KeyNotFound => "ErrKeyNotFound",
+            Code::RevisionNotFound => "ErrRevisionNotFound",
+            Code::NotConsistent => "ErrNotConsistent",
+            Code::Codec => "ErrCodec",
+            Code::NotCounter => "ErrNotCounter",
+            Code::ObjectNotFound => "ErrObjectNotFound",
+            Code::ObjectExists => "ErrObjectExists",
+            Code::ObjectLink => "ErrObjectLink",
+            Code::ObjectCorrupt { .. } => "ErrObjectCorrupt",
+            Code::ObjectChanged => "ErrObjectChanged",
+            Code::ObjectTooLarge => "ErrObjectTooLarge",
+            Code::Cancelled => "ErrCancelled",
+            // These have codes that are not of this package.
+            Code::Posix(_) | Code::Foreign(_) => "",
+            Code::Locked => "ErrLocked",
             Code::Log => "ErrLog",
             Code::Internal => "ErrInternal",
         };
         let numbers = match self {
-            Code::JsResponse { code, err_code } => Some((*code, *err_code)),
-            _ => None,
+            Code::JsResponse { code, err_code } => vec![code.to_string(), err_code.to_string()],
+            Code::Service { code } => vec![code.to_string()],
+            Code::ObjectCorrupt(what) => vec![(*what).to_string()],
+            _ => Vec::new(),
         };
         (word, numbers)
     }
@@ -177,6 +229,10 @@ impl Error {
             code,
             message: message.into(),
         }
+    }
+
+    pub fn connection_closed() -> Self {
+        Error::new(Code::ConnectionClosed, "Connection closed")
     }
 
     pub fn invalid_arg(message: impl Into<String>) -> Self {

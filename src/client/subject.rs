@@ -1,4 +1,4 @@
-//! What a subject and a queue group name may look like (core.md §12).
+//! What a subject and a queue group name may look like.
 //!
 //! The server would accept more than this, and async-nats checks less: these are the rules of
 //! nats-tcl, with one addition. Blanks and control characters end a word of the protocol or a
@@ -42,7 +42,7 @@ pub fn check_queue(name: &str, strict: bool) -> Result<()> {
 
 /// What a subject and the word behind it, a reply subject or a queue group, may have together. A server
 /// closes the connection at a protocol line of more than 4096 bytes; an inbox and numbers need the rest.
-const MAX_LENGTH: usize = 4000;
+pub const MAX_LENGTH: usize = 4000;
 
 /// Checks that a subject fits into a line of the protocol, with what comes behind it.
 ///

@@ -1,22 +1,22 @@
 //! Commands that make JSON for options of streams: `nats::make_stream_source`,
 //! `nats::make_subject_transform`, `nats::make_republish`.
 
-use super::jet_stream::streams::{REPUBLISH, SOURCE, TRANSFORM};
+use super::jet_stream::{REPUBLISH, SOURCE, TRANSFORM};
 use super::json_options::{require, take};
 use super::options::Options;
 use serde_json::{json, Map, Value};
-use tcl::{Interp, Obj, Result};
+use tcl::{Interp, Obj, Outcome, Result};
 
 /// `make_stream_source -name stream ?-option value ...?` → JSON of where a mirror or a stream with sources
 /// gets its messages from. `-api` and `-deliver` become the object `external`.
 ///
 /// # Errors
 /// `ErrInvalidArg`: no `-name`, a malformed value, an unknown option.
-pub fn make_stream_source(_: Interp, args: &[Obj]) -> Result<Obj> {
+pub fn make_stream_source(_: Interp, args: &[Obj]) -> Result<Outcome> {
     let mut options = Options::parse(args)?;
     let api = options.valid_str("api")?;
     let deliver = options.valid_str("deliver")?;
-    let mut source = take(SOURCE, &mut options)?;
+    let mut source = take(&SOURCE, &mut options)?;
     options.end()?;
     require(&source, &["name"])?;
     if let Some(api) = api {
@@ -35,9 +35,11 @@ pub fn make_stream_source(_: Interp, args: &[Obj]) -> Result<Obj> {
 /// `make_subject_transform -src subject -dest subject` → JSON
 ///
 /// # Errors
-/// `ErrInvalidArg`: one of the options is missing, an empty value.
-pub fn make_subject_transform(_: Interp, args: &[Obj]) -> Result<Obj> {
-    let transform = take(TRANSFORM, &mut Options::parse(args)?)?;
+/// `ErrInvalidArg`: one of the options is missing, an empty value, an unknown option.
+pub fn make_subject_transform(_: Interp, args: &[Obj]) -> Result<Outcome> {
+    let mut options = Options::parse(args)?;
+    let transform = take(&TRANSFORM, &mut options)?;
+    options.end()?;
     require(&transform, &["src", "dest"])?;
     text(transform)
 }
@@ -45,14 +47,16 @@ pub fn make_subject_transform(_: Interp, args: &[Obj]) -> Result<Obj> {
 /// `make_republish -src subject -dest subject ?-headers_only bool?` → JSON
 ///
 /// # Errors
-/// `ErrInvalidArg`: a required option is missing, a malformed value.
-pub fn make_republish(_: Interp, args: &[Obj]) -> Result<Obj> {
-    let mut republish = take(REPUBLISH, &mut Options::parse(args)?)?;
+/// `ErrInvalidArg`: a required option is missing, a malformed value, an unknown option.
+pub fn make_republish(_: Interp, args: &[Obj]) -> Result<Outcome> {
+    let mut options = Options::parse(args)?;
+    let mut republish = take(&REPUBLISH, &mut options)?;
+    options.end()?;
     require(&republish, &["src", "dest"])?;
     republish.entry("headers_only").or_insert(false.into());
     text(republish)
 }
 
-fn text(object: Map<String, Value>) -> Result<Obj> {
-    Ok(Obj::from(&*Value::Object(object).to_string()))
+fn text(object: Map<String, Value>) -> Result<Outcome> {
+    Outcome::value(&*Value::Object(object).to_string())
 }

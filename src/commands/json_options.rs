@@ -1,54 +1,45 @@
 //! Option lists as the JSON objects of the API.
 //!
 //! JSON keys equal option names. What is not given is left out, so that the server's own defaults apply.
-//! Objects within a configuration are given as JSON text, or as the dict in which a reply shows them.
+//! Objects within a configuration are given as JSON text, or as the dict in which a reply shows them. A name
+//! that neither the schema nor a reply of a server has is an error, at any depth.
 
-use super::errors::invalid_arg;
-use super::options::{bad_choice, bad_value, Options};
-use serde_json::{Map, Number, Value};
+use super::options::{bad_choice, bad_value_because, unknown_option, Options};
+use super::schema::{Kind, Schema};
+use super::seen;
+use crate::errors::invalid_arg;
+use serde_json::{Map, Value};
 use tcl::{Obj, Result};
 
-/// The fields of an object, in the order in which they are sent.
-pub type Fields = &'static [(&'static str, Kind)];
-
-/// What an option accepts and what it becomes.
-#[derive(Clone, Copy)]
-pub enum Kind {
-    ValidStr,
-    Int,
-    /// An integer of 0 or more.
-    PosInt,
-    Bool,
-    /// One of some words, and the one that is sent if none is given.
-    Enum(&'static [&'static str], Option<&'static str>),
-    /// Texts.
-    List,
-    Ints,
-    /// Milliseconds, sent as nanoseconds.
-    Ns,
-    Metadata,
-    Object(Fields),
-    Objects(Fields),
+/// Why a value cannot be taken.
+enum Refusal {
+    /// The end of the message.
+    Malformed(String),
+    Unknown(tcl::Error),
 }
+
+const MALFORMED: Refusal = Refusal::Malformed(String::new());
+
+type Taken = std::result::Result<Value, Refusal>;
 
 /// Takes the fields that are given out of an option list.
 ///
 /// # Errors
-/// `ErrInvalidArg` for a malformed value.
-pub fn take(fields: Fields, options: &mut Options) -> Result<Map<String, Value>> {
+/// `ErrInvalidArg` for a malformed value, and for an unknown name within an object.
+pub fn take(schema: &'static Schema, options: &mut Options) -> Result<Map<String, Value>> {
     let mut object = Map::new();
-    for (name, kind) in fields {
-        let value = match options.raw(name) {
-            Some(value) => Some(json(name, *kind, &value)?),
-            None => match kind {
-                Kind::Enum(_, default) => default.map(Value::from),
-                _ => None,
-            },
+    for (name, kind) in schema.fields {
+        let value = match (options.raw(name), kind) {
+            (_, Kind::InReplies) => None,
+            (Some(value), kind) => Some(option(schema, name, *kind, &value)?),
+            (None, Kind::Enum(_, default)) => default.map(Value::from),
+            (None, _) => None,
         };
         if let Some(value) = value {
             object.insert(name.to_string(), value);
         }
     }
+    object.extend(options.take_others(|name, value| seen::json(schema, name, value)));
     Ok(object)
 }
 
@@ -63,27 +54,36 @@ pub fn require(object: &Map<String, Value>, names: &[&str]) -> Result<()> {
     }
 }
 
-fn json(name: &str, kind: Kind, value: &Obj) -> Result<Value> {
-    if let Kind::Enum(allowed, _) = kind {
-        let text = value.text();
-        return match allowed.contains(&&*text) {
-            true => Ok(Value::from(&*text)),
-            false => Err(bad_choice(name, &text, allowed)),
-        };
-    }
-    let (kind, parsed) = match kind {
-        Kind::ValidStr | Kind::Enum(..) => ("valid_str", text(value).filter(|_| !value.is_empty())),
-        Kind::Int => ("int", int(value)),
-        Kind::PosInt => ("pos_int", int(value).filter(Value::is_u64)),
-        Kind::Bool => ("bool", value.to_bool().map(Value::from)),
-        Kind::List => ("list", list(value, text)),
-        Kind::Ints => ("list", list(value, int)),
-        Kind::Ns => ("ns", nanoseconds(value)),
-        Kind::Metadata => ("metadata", metadata(value)),
-        Kind::Object(fields) => ("json", object(fields, value)),
-        Kind::Objects(fields) => ("json_list", list(value, |item| object(fields, item))),
+fn option(schema: &'static Schema, name: &'static str, kind: Kind, value: &Obj) -> Result<Value> {
+    json(schema, name, kind, value).map_err(|refusal| match (refusal, kind) {
+        (Refusal::Unknown(error), _) => error,
+        (Refusal::Malformed(_), Kind::Enum(allowed, _)) => bad_choice(name, &value.text(), allowed),
+        (Refusal::Malformed(reason), _) => bad_value_because(kind.name(), name, value, &reason),
+    })
+}
+
+fn json(schema: &'static Schema, name: &'static str, kind: Kind, value: &Obj) -> Taken {
+    let simple = match kind {
+        Kind::ValidStr | Kind::InReplies => text(value).filter(|_| !value.is_empty()),
+        Kind::Enum(allowed, _) => {
+            let word = &*value.text();
+            let exists = allowed.contains(&word) || seen::has_word(schema, name, word);
+            text(value).filter(|_| exists)
+        }
+        Kind::Int => int(value),
+        Kind::PosInt => int(value).filter(Value::is_u64),
+        Kind::Bool => value.to_bool().map(Value::from),
+        Kind::Ns => nanoseconds(&value.text()).map(Value::from),
+        Kind::Metadata => metadata(value),
+        Kind::List => return list(value, |item| text(item).ok_or(MALFORMED)),
+        Kind::Wait(limit) => return wait(schema, name, limit, &value.text()),
+        Kind::Waits(limit) => {
+            return list(value, |item| wait(schema, name, limit, &item.text()));
+        }
+        Kind::Object(inner) => return object(inner, value),
+        Kind::Objects(inner) => return list(value, |item| object(inner, item)),
     };
-    parsed.ok_or_else(|| bad_value(kind, name, value))
+    simple.ok_or(MALFORMED)
 }
 
 fn text(value: &Obj) -> Option<Value> {
@@ -94,9 +94,10 @@ fn int(value: &Obj) -> Option<Value> {
     value.to_i64().map(Value::from)
 }
 
-fn list(value: &Obj, item: impl Fn(&Obj) -> Option<Value>) -> Option<Value> {
-    let items = value.to_list().filter(|items| !items.is_empty())?;
-    let items: Option<Vec<Value>> = items.iter().map(item).collect();
+fn list(value: &Obj, item: impl Fn(&Obj) -> Taken) -> Taken {
+    let items = value.to_list().filter(|items| !items.is_empty());
+    let items: std::result::Result<Vec<Value>, Refusal> =
+        items.ok_or(MALFORMED)?.iter().map(item).collect();
     items.map(Value::Array)
 }
 
@@ -109,45 +110,75 @@ fn metadata(value: &Obj) -> Option<Value> {
 }
 
 /// Milliseconds, which may have a fraction, as nanoseconds, cut to a whole number.
-fn nanoseconds(value: &Obj) -> Option<Value> {
-    if let Some(ms) = value.to_i64() {
-        return ms.checked_mul(1_000_000).map(Value::from);
+fn nanoseconds(ms: &str) -> Option<i64> {
+    if let Some(ms) = Obj::from(ms).to_i64() {
+        return ms.checked_mul(1_000_000);
     }
-    let ns = value.text().trim().parse::<f64>().ok()? * 1e6;
+    let ns = ms.trim().parse::<f64>().ok()? * 1e6;
     let fits = ns.is_finite() && ns.abs() < 9.2e18;
-    fits.then(|| Value::Number(Number::from(ns as i64)))
+    fits.then_some(ns as i64)
+}
+
+fn wait(schema: &Schema, name: &'static str, limit: i64, ms: &str) -> Taken {
+    let ns = nanoseconds(ms);
+    let whole = ns.map(|ns| ns / 1_000_000);
+    let fits = whole.is_some_and(|ms| ms <= limit || seen::has_duration(schema, name, ms));
+    match ns {
+        Some(ns) if fits => Ok(Value::from(ns)),
+        None if ms.trim().parse::<f64>().is_err() => Err(MALFORMED),
+        _ => Err(Refusal::Malformed(format!(
+            "; {name} is in milliseconds, at most {limit}"
+        ))),
+    }
 }
 
 /// JSON text of an object, or a dict.
-fn object(fields: Fields, value: &Obj) -> Option<Value> {
-    if let Ok(object @ Value::Object(_)) = serde_json::from_str(&value.text()) {
-        return Some(object);
+fn object(schema: &'static Schema, value: &Obj) -> Taken {
+    if let Ok(Value::Object(mut object)) = serde_json::from_str(&value.text()) {
+        check(schema, &mut object)?;
+        return Ok(Value::Object(object));
     }
     let mut object = Map::new();
-    for (key, value) in value.to_dict()? {
-        let key = key.text().into_owned();
-        let field = fields.iter().find(|(name, _)| *name == key);
-        let value = match field {
+    for (key, value) in value.to_dict().ok_or(MALFORMED)? {
+        let key = key.text();
+        let value = match schema.field(&key) {
+            Some((_, Kind::InReplies)) => continue,
             // Servers write some texts even if they are empty.
-            Some((_, Kind::ValidStr)) => text(&value)?,
-            Some((name, kind)) => json(name, *kind, &value).ok()?,
-            None => guess(&value),
+            Some((_, Kind::ValidStr)) => Value::from(&*value.text()),
+            Some((name, kind)) => json(schema, name, *kind, &value)?,
+            None => seen::json(schema, &key, &value).ok_or_else(|| unknown(schema, &key))?,
         };
-        object.insert(key, value);
+        object.insert(key.into_owned(), value);
     }
-    Some(Value::Object(object))
+    Ok(Value::Object(object))
 }
 
-/// A field that only servers to come know: a dict does not tell numbers and booleans from text.
-fn guess(value: &Obj) -> Value {
-    let text = value.text();
-    match &*text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        "null" => Value::Null,
-        _ => match text.parse::<i64>() {
-            Ok(number) if number.to_string() == text => Value::from(number),
-            _ => Value::from(text),
-        },
+fn unknown(schema: &Schema, name: &str) -> Refusal {
+    let names: Vec<&str> = schema.fields.iter().map(|(name, _)| *name).collect();
+    let place = format!(" of {}", schema.name);
+    Refusal::Unknown(unknown_option(name, &place, &names))
+}
+
+/// JSON text is sent as it is, but for durations; its names are checked.
+fn check(
+    schema: &'static Schema,
+    object: &mut Map<String, Value>,
+) -> std::result::Result<(), Refusal> {
+    for (key, value) in object {
+        match (schema.field(key), value) {
+            (None, _) if seen::has_field(schema, key) => {}
+            (None, _) => return Err(unknown(schema, key)),
+            (Some((_, Kind::Object(inner))), Value::Object(object)) => check(inner, object)?,
+            (Some((_, Kind::Objects(inner))), Value::Array(items)) => {
+                for object in items.iter_mut().filter_map(Value::as_object_mut) {
+                    check(inner, object)?;
+                }
+            }
+            (Some((name, Kind::Wait(limit))), value @ Value::Number(_)) => {
+                *value = wait(schema, name, *limit, &value.to_string())?;
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }

@@ -1,80 +1,168 @@
 //! Class `nats::key_value`: one bucket.
 
-use super::connection::Core;
-use super::errors::{invalid_arg, raise};
-use super::key_list::KeyList;
+use super::codec::Codecs;
+use super::coding::Coding;
+use super::counter;
+use super::get_many;
+use super::jet_stream::Shared;
+use super::key_list;
+use super::kv_election;
+use super::kv_lock;
+use super::kv_member;
+use super::kv_status;
+use super::kv_transfer::{Side, Transfers};
 use super::kv_watcher;
-use super::options::{bad_value, pos_int, Options};
-use super::payload;
-use super::shape::{self, EntryShape};
-use crate::client::error::Error;
+use super::options::{after_optional_word, bad_value, pos_int, Options};
+use super::shape::EntryShape;
+use super::transaction;
+use super::write_options::{revision, ttl, ttl_ms, write_options};
 use crate::client::kv::{Bucket, Entry};
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 use tcl::class::Construct;
 use tcl::value::ListBuilder;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
+/// The state of a `nats::key_value` object.
 pub struct KeyValue {
-    pub core: Rc<Core>,
-    pub bucket: Bucket,
+    bucket: Bucket,
     shape: EntryShape,
-    /// The object this one belongs to, which its watchers belong to as well.
-    pub parent: std::rc::Weak<super::jet_stream::Shared>,
+    /// How the script sees keys and values.
+    coding: Coding,
+    transfers: Transfers,
+    /// Of the object this one belongs to, as its watchers do.
+    shared: Rc<Shared>,
 }
 
 type This<'a> = Call<'a, KeyValue>;
 
-impl KeyValue {
-    /// Makes the object of a bucket.
-    pub fn create(
-        interp: Interp,
-        parent: &Rc<super::jet_stream::Shared>,
-        bucket: Bucket,
-    ) -> Result<Object> {
-        let object = Object::create(interp, |_| {
-            Ok(KeyValue {
-                core: parent.core.clone(),
-                shape: EntryShape::new(bucket.name()),
-                bucket,
-                parent: Rc::downgrade(parent),
-            })
-        })?;
-        parent.children.add(&object);
-        Ok(object)
-    }
+/// Makes the object of a bucket, which may have codecs.
+///
+/// # Errors
+/// `ErrInvalidArg` if the `jet_stream` object was destroyed meanwhile.
+pub fn create(
+    interp: Interp,
+    shared: &Rc<Shared>,
+    bucket: Bucket,
+    codecs: Option<Rc<Codecs>>,
+) -> Result<Object> {
+    let (object, _) = Object::create(interp, |object| {
+        shared.children.add(object)?;
+        Ok(KeyValue {
+            shape: EntryShape::new(bucket.name()),
+            bucket,
+            coding: Coding::new(&shared.core, codecs),
+            transfers: Transfers::default(),
+            shared: shared.clone(),
+        })
+    })?;
+    Ok(object)
 }
 
 const MANY: usize = usize::MAX;
 
+/// Markers of this age are old enough for nobody to need them.
+const OLD: Duration = Duration::from_secs(30 * 60);
+
+impl KeyValue {
+    /// The bucket, and how the script sees what is in it.
+    fn coded(&self) -> (&Bucket, &Coding) {
+        (&self.bucket, &self.coding)
+    }
+
+    /// An entry as a dict.
+    ///
+    /// # Errors
+    /// `ErrCodec`
+    fn seen(&self, interp: Interp, entry: &Entry) -> Result<Obj> {
+        let key = self.coding.seen_key(interp, entry.key())?;
+        let value = self.coding.seen_value(interp, entry)?;
+        Ok(self.shape.entry(entry, key, value))
+    }
+}
+
+/// The key that a method is called with, as it is stored.
+fn key<'a>(call: &This<'a>) -> Result<Cow<'a, str>> {
+    call.this.coding.key(call.interp, &call.args[0])
+}
+
 impl Class for KeyValue {
     const NAME: &'static str = "::nats::key_value";
     const METHODS: &'static [Method<Self>] = &[
-        Method::new("get", "key ?-revision int?", 1..=MANY, get),
+        Method::new("get", "key ?-revision int? ?-header bool?", 1..=MANY, get),
         Method::new("get_value", "key ?-revision int?", 1..=MANY, get_value),
-        Method::new("put", "key value", 2..=2, put),
-        Method::new("create", "key value", 2..=2, create),
-        Method::new("update", "key value revision", 3..=3, update),
-        Method::new("delete", "key ?revision?", 1..=2, delete),
-        Method::new("purge", "key", 1..=1, purge),
-        Method::new("revert", "key revision", 2..=2, revert),
-        Method::new("status", "", 0..=0, status),
-        Method::new("history", "key", 1..=1, history),
-        Method::new("keys", "", 0..=0, keys),
-        Method::new(
-            "watch",
-            "key ?-option value ...?",
-            1..=MANY,
-            kv_watcher::watch,
+        Method::with_options("get_many", "keys ?-option value ...?", 1, get_many),
+        Method::with_options("put", "key value ?-option value ...?", 2, put),
+        Method::with_options("create", "key value ?-option value ...?", 2, create_key),
+        Method::with_options(
+            "update",
+            "key value revision ?-option value ...?",
+            3,
+            update,
         ),
+        Method::new("delete", "key ?revision?", 1..=2, delete),
+        Method::with_options("purge", "key ?-revision int? ?-ttl ms?", 1, purge),
+        Method::new("revert", "key revision", 2..=2, revert),
+        Method::with_options("touch", "key ?-ttl ms|never?", 1, touch),
+        Method::new("ModifyArguments", "?arg ...?", 0..=MANY, modify_arguments),
+        Method::new("Pause", "attempts", 1..=1, pause),
+        Method::new("Present", "key attempt", 2..=2, present),
+        Method::new("DeleteRevision", "key revision", 2..=2, delete_revision),
+        Method::new("status", "", 0..=0, status),
+        Method::new("incr", "key ?n? ?-msg_id id?", 1..=MANY, |call| {
+            counter::incr(call.interp, call.this.coded(), call.args)
+        }),
+        Method::new("reset", "key", 1..=1, |call| {
+            counter::reset(call.interp, call.this.coded(), &call.args[0])
+        }),
+        Method::with_options("transaction", "operations ?-option value ...?", 1, |call| {
+            transaction::answer(call.interp, call.this.coded(), call.args)
+        }),
+        Method::new("history", "key", 1..=1, history),
+        Method::new("keys", "?patterns? ?-option value ...?", 0..=MANY, keys),
+        Method::new("count", "?patterns?", 0..=1, count),
+        Method::new(
+            "purge_deletes",
+            "?patterns? ?-older_than ms?",
+            0..=MANY,
+            purge_deletes,
+        ),
+        Method::new("compact", "?patterns? ?-keep int?", 0..=MANY, compact),
+        Method::new("ExportBegin", "?-option value ...?", 0..=MANY, export_begin),
+        Method::new("ImportBegin", "?-option value ...?", 0..=MANY, import_begin),
+        Method::new(
+            "CopyBegin",
+            "targetKv ?-option value ...?",
+            1..=MANY,
+            copy_begin,
+        ),
+        Method::new("TransferNext", "number", 1..=1, transfer_next),
+        Method::new("TransferFeed", "number bytes", 2..=2, transfer_feed),
+        Method::new("TransferTell", "number prefix info", 3..=3, transfer_tell),
+        Method::new("TransferEnd", "number", 1..=1, transfer_end),
+        Method::new("watch", "?key? ?-option value ...?", 1..=MANY, watch),
+        Method::with_options("lock", "key ?-option value ...?", 1, lock),
+        Method::with_options("elect", "key ?-option value ...?", 1, elect),
+        Method::with_options("join", "prefix ?-option value ...?", 1, join),
     ];
 
     fn construct(_: &Construct) -> Result<Self> {
         Err(invalid_arg(
             "nats::key_value objects are made by the jet_stream methods bind_kv_bucket and create_kv_bucket",
         ))
+    }
+
+    fn failing(&self, _: Interp) {
+        self.shared.core.show_end();
+    }
+
+    fn released(&self) {
+        self.transfers.end_all();
     }
 }
 
@@ -95,44 +183,56 @@ where
     )
 }
 
-fn entry(call: &This, finish: impl FnOnce(&KeyValue, Entry) -> Obj + 'static) -> Result<Outcome> {
-    let mut options = Options::parse(&call.args[1..])?;
+/// Waits for an entry, after the method's own options were taken.
+fn entry(
+    call: &This,
+    mut options: Options,
+    finish: impl FnOnce(Interp, &KeyValue, Entry) -> Result<Obj> + 'static,
+) -> Result<Outcome> {
     let revision = options.pos_int("revision")?;
     options.end()?;
     if revision == Some(0) {
         return Err(bad_value("pos_int", "revision", &Obj::from(0i64)));
     }
-    let key = call.args[0].text();
-    answer(call, |bucket| bucket.get(&key, revision), finish)
+    let key = key(call)?;
+    let this = call.this.clone();
+    runtime::answer(
+        || call.this.bucket.get(&key, revision),
+        move |interp, entry| finish(interp, &this, entry),
+    )
 }
 
-/// `get key ?-revision int?` → entry
+/// `get key ?-revision int? ?-header bool?` → entry
 fn get(call: &This) -> Result<Outcome> {
-    entry(call, |kv, entry| {
-        let utf8 = kv.core.config.utf8_convert.get();
-        kv.shape.whole(&entry, utf8)
+    let mut options = Options::parse(&call.args[1..])?;
+    let with_header = options.bool("header")?.unwrap_or(false);
+    entry(call, options, move |interp, kv, mut entry| {
+        if !with_header {
+            entry.headers = None;
+        }
+        kv.seen(interp, &entry)
     })
 }
 
 /// `get_value key ?-revision int?` → value
 fn get_value(call: &This) -> Result<Outcome> {
-    entry(call, |kv, entry| {
-        payload::decode(&entry.value, kv.core.config.utf8_convert.get())
+    let options = Options::parse(&call.args[1..])?;
+    entry(call, options, |interp, kv, entry| {
+        kv.coding.seen_value(interp, &entry)
+    })
+}
+
+/// `get_many keys ?-option value ...?` → dict key → entry
+fn get_many(call: &This) -> Result<Outcome> {
+    let kv = call.this.clone();
+    let bucket = call.this.coded();
+    get_many::answer(call.interp, bucket, call.args, move |interp, entry| {
+        kv.seen(interp, entry)
     })
 }
 
 fn value(call: &This) -> Result<bytes::Bytes> {
-    payload::encode(&call.args[1], call.this.core.config.utf8_convert.get())
-}
-
-/// A revision argument.
-fn revision(word: &Obj) -> Result<u64> {
-    pos_int(word).ok_or_else(|| {
-        raise(Error::invalid_arg(format!(
-            "Invalid revision {}: expected an integer of 0 or more",
-            word.text()
-        )))
-    })
+    call.this.coding.value(call.interp, &call.args[1])
 }
 
 /// The result of a write: the new revision.
@@ -140,30 +240,38 @@ fn returned(_: &KeyValue, revision: u64) -> Obj {
     Obj::from(revision)
 }
 
+/// The result of a count.
+fn number(_: &KeyValue, number: u64) -> Obj {
+    Obj::from(number)
+}
+
 /// The result of a deletion.
-fn nothing(_: &KeyValue, (): ()) -> Obj {
+fn nothing(_: &KeyValue, _: u64) -> Obj {
     Obj::empty()
 }
 
-/// `put key value` → revision
+/// `put key value ?-ttl ms|never? ?-header dict?` → revision
 fn put(call: &This) -> Result<Outcome> {
-    let (key, value) = (call.args[0].text(), value(call)?);
-    answer(call, |bucket| bucket.put(&key, value), returned)
+    let options = write_options(&call.args[2..])?;
+    let (key, value) = (key(call)?, value(call)?);
+    answer(call, |bucket| bucket.put(&key, value, options), returned)
 }
 
-/// `create key value` → revision
-fn create(call: &This) -> Result<Outcome> {
-    let (key, value) = (call.args[0].text(), value(call)?);
-    answer(call, |bucket| bucket.create(&key, value), returned)
+/// `create key value ?-ttl ms|never? ?-header dict?` → revision
+fn create_key(call: &This) -> Result<Outcome> {
+    let options = write_options(&call.args[2..])?;
+    let (key, value) = (key(call)?, value(call)?);
+    answer(call, |bucket| bucket.create(&key, value, options), returned)
 }
 
-/// `update key value revision` → revision
+/// `update key value revision ?-ttl ms|never? ?-header dict?` → revision
 fn update(call: &This) -> Result<Outcome> {
     let expected = revision(&call.args[2])?;
-    let (key, value) = (call.args[0].text(), value(call)?);
+    let options = write_options(&call.args[3..])?;
+    let (key, value) = (key(call)?, value(call)?);
     answer(
         call,
-        |bucket| bucket.update(&key, value, expected),
+        |bucket| bucket.update(&key, value, expected, options),
         returned,
     )
 }
@@ -171,33 +279,120 @@ fn update(call: &This) -> Result<Outcome> {
 /// `delete key ?revision?`
 fn delete(call: &This) -> Result<Outcome> {
     let expected = call.args.get(1).map(revision).transpose()?;
-    let key = call.args[0].text();
+    let key = key(call)?;
     answer(call, |bucket| bucket.delete(&key, expected), nothing)
 }
 
-/// `purge key`
+/// `purge key ?-revision int? ?-ttl ms?`
 fn purge(call: &This) -> Result<Outcome> {
-    let key = call.args[0].text();
-    answer(call, |bucket| bucket.purge(&key), nothing)
+    let mut options = Options::parse(&call.args[1..])?;
+    let expected = options.pos_int("revision")?;
+    let ttl = options.raw("ttl").map(|value| ttl_ms(&value)).transpose()?;
+    options.end()?;
+    let key = key(call)?;
+    answer(call, |bucket| bucket.purge(&key, expected, ttl), nothing)
 }
 
 /// `revert key revision` → revision
 fn revert(call: &This) -> Result<Outcome> {
     let wanted = revision(&call.args[1])?;
-    let key = call.args[0].text();
+    let key = key(call)?;
     answer(call, |bucket| bucket.revert(&key, wanted), returned)
+}
+
+/// `touch key ?-ttl ms|never?` → revision
+fn touch(call: &This) -> Result<Outcome> {
+    let mut options = Options::parse(&call.args[1..])?;
+    let ttl = ttl(&mut options)?;
+    options.end()?;
+    let key = key(call)?;
+    answer(call, |bucket| bucket.touch(&key, ttl), returned)
+}
+
+/// How often `modify` reads and writes before it gives up.
+const ATTEMPTS: u64 = 10;
+
+/// `my ModifyArguments key varName body ?-attempts int? ?-ttl ms|never?` → {key varName body attempts writes}, where
+/// the last are the options of the writes.
+fn modify_arguments(call: &This) -> Result<Outcome> {
+    let [key, variable, body, options @ ..] = call.args else {
+        let object = call.object.name();
+        return Err(tcl::Error::new(
+            format!(
+                "wrong # args: should be \"{} modify key varName body ?-option value ...?\"",
+                object.text()
+            ),
+            &["TCL", "WRONGARGS"],
+        ));
+    };
+    let mut options = Options::parse(options)?;
+    let attempts = options.pos_int("attempts")?.unwrap_or(ATTEMPTS);
+    let given = options.get("ttl").cloned();
+    let ttl = ttl(&mut options)?;
+    options.end()?;
+    if attempts == 0 {
+        return Err(bad_value("pos_int", "attempts", &Obj::from(0i64)));
+    }
+    if let Some(ttl) = ttl {
+        call.this.bucket.check_ttl(ttl).map_err(raise)?;
+    }
+    let writes = Obj::list(given.into_iter().flat_map(|ttl| [Obj::from("-ttl"), ttl]));
+    let words = [key, variable, body].map(Obj::clone);
+    let words = words.into_iter().chain([Obj::from(attempts), writes]);
+    let words = Obj::list(words);
+    match call.this.bucket.counts() {
+        true => answer(call, Bucket::check_values, |_, ()| words),
+        false => Outcome::value(words),
+    }
+}
+
+/// A number of attempts.
+fn attempts(word: &Obj) -> u32 {
+    let attempts = pos_int(word).and_then(|attempts| u32::try_from(attempts).ok());
+    attempts.unwrap_or(u32::MAX)
+}
+
+/// `my Pause attempts`
+fn pause(call: &This) -> Result<Outcome> {
+    let attempts = attempts(&call.args[0]);
+    answer(call, |bucket| bucket.pause(attempts), |_, ()| Obj::empty())
+}
+
+/// `my Present key attempt` → {revision value}, or nothing
+fn present(call: &This) -> Result<Outcome> {
+    let attempt = attempts(&call.args[1]);
+    let key = key(call)?;
+    let kv = call.this.clone();
+    runtime::answer(
+        || call.this.bucket.present(&key, attempt),
+        move |interp, found| match found {
+            Some(entry) => {
+                let value = kv.coding.seen_value(interp, &entry)?;
+                Ok(Obj::list([Obj::from(entry.revision), value]))
+            }
+            None => Ok(Obj::empty()),
+        },
+    )
+}
+
+/// `my DeleteRevision key revision` → revision of the marker
+fn delete_revision(call: &This) -> Result<Outcome> {
+    let expected = revision(&call.args[1])?;
+    let key = key(call)?;
+    answer(call, |bucket| bucket.delete(&key, Some(expected)), returned)
 }
 
 /// `status` → dict
 fn status(call: &This) -> Result<Outcome> {
-    answer(call, Bucket::status, |_, status| shape::json_dict(&status))
+    answer(call, Bucket::status, |_, status| kv_status::dict(&status))
 }
 
 /// `history key` → list of entries
 fn history(call: &This) -> Result<Outcome> {
-    let pattern = call.args[0].text();
-    let kv = call.this.clone();
-    let list = Rc::new(RefCell::new(ListBuilder::default()));
+    let pattern = call.args[0].text().into_owned();
+    let pattern = call.this.coding.pattern(call.interp, pattern)?;
+    let (kv, interp) = (call.this.clone(), call.interp.preserve());
+    let list = Rc::new(RefCell::new(Ok(ListBuilder::default())));
     let entries = list.clone();
     runtime::answer_in_parts(
         |parts| {
@@ -205,27 +400,139 @@ fn history(call: &This) -> Result<Outcome> {
             bucket.history(&pattern, move |entries| parts.send_all(entries))
         },
         move |entry: Entry| {
-            let utf8 = kv.core.config.utf8_convert.get();
-            entries.borrow_mut().push(&kv.shape.whole(&entry, utf8));
+            let seen = kv.seen(interp.get(), &entry);
+            add(&mut entries.borrow_mut(), seen);
         },
-        move |_, ()| Ok(list.take().finish()),
+        move |_, ()| {
+            list.replace(Ok(ListBuilder::default()))
+                .map(ListBuilder::finish)
+        },
     )
 }
 
-/// `keys` → list of keys
+/// Adds an element to a list, unless one before has failed.
+fn add(list: &mut Result<ListBuilder>, element: Result<Obj>) {
+    match (&mut *list, element) {
+        (Ok(list), Ok(element)) => list.push(&element),
+        (Ok(_), Err(error)) => *list = Err(error),
+        (Err(_), _) => {}
+    }
+}
+
+/// `keys ?patterns? ?-callback prefix? ?-batch_size int?`
 fn keys(call: &This) -> Result<Outcome> {
-    let bucket = call.this.bucket.clone();
-    let list = Rc::new(RefCell::new(KeyList::default()));
-    let keys = list.clone();
-    runtime::answer_in_parts(
-        |parts| {
-            let bucket = &call.this.bucket;
-            bucket.keys(move |keys| parts.send_all(keys))
-        },
-        move |part| keys.borrow_mut().take(part),
-        move |_, repeated| {
-            let keys = list.take().finish(repeated);
-            keys.ok_or_else(|| raise(bucket.no_keys()))
-        },
+    let KeyValue { shared, .. } = &*call.this;
+    let bucket = call.this.coded();
+    key_list::keys(call.interp, &call.object, shared, bucket, call.args)
+}
+
+/// The patterns of a list, as they apply to stored keys.
+fn patterns(call: &This, word: Option<&Obj>) -> Result<Vec<String>> {
+    let coding = &call.this.coding;
+    coding.patterns(call.interp, key_list::patterns(word))
+}
+
+/// `count ?patterns?` → number of keys
+fn count(call: &This) -> Result<Outcome> {
+    let patterns = patterns(call, call.args.first())?;
+    answer(call, |bucket| bucket.count_keys(&patterns), number)
+}
+
+/// `purge_deletes ?patterns? ?-older_than ms?` → number of messages
+fn purge_deletes(call: &This) -> Result<Outcome> {
+    let (wanted, words) = after_optional_word(call.args);
+    let patterns = patterns(call, wanted)?;
+    let mut options = Options::parse(words)?;
+    let older_than = options.timeout("older_than")?.unwrap_or(OLD);
+    options.end()?;
+    answer(
+        call,
+        |bucket| bucket.purge_deletes(&patterns, older_than),
+        number,
     )
+}
+
+/// `compact ?patterns? ?-keep int?` → number of messages
+fn compact(call: &This) -> Result<Outcome> {
+    let (wanted, words) = after_optional_word(call.args);
+    let patterns = patterns(call, wanted)?;
+    let mut options = Options::parse(words)?;
+    let keep = options.positive("keep")?.unwrap_or(1);
+    options.end()?;
+    answer(call, |bucket| bucket.compact(&patterns, keep), number)
+}
+
+/// `watch ?key? ?-option value ...?` → object
+fn watch(call: &This) -> Result<Outcome> {
+    let KeyValue { shared, .. } = &*call.this;
+    let (bucket, coding) = (&call.this.bucket, &call.this.coding);
+    kv_watcher::create(call.interp, shared, bucket, coding, call.args)
+}
+
+/// What is exported, imported or copied.
+fn transferred<'a>(call: &'a This) -> Side<'a> {
+    Side {
+        interp: call.interp,
+        bucket: &call.this.bucket,
+        coding: &call.this.coding,
+    }
+}
+
+fn export_begin(call: &This) -> Result<Outcome> {
+    call.this.transfers.export(&transferred(call), call.args)
+}
+
+fn import_begin(call: &This) -> Result<Outcome> {
+    call.this.transfers.import(&transferred(call), call.args)
+}
+
+fn copy_begin(call: &This) -> Result<Outcome> {
+    let (name, options) = (&call.args[0], &call.args[1..]);
+    let target = Object::state_of::<KeyValue>(call.interp, name);
+    let target = target.ok_or_else(|| {
+        let name = name.text();
+        invalid_arg(format!("{name} is no object of class nats::key_value"))
+    })?;
+    let transfers = &call.this.transfers;
+    transfers.copy(&transferred(call), &target.bucket, options)
+}
+
+fn transfer_next(call: &This) -> Result<Outcome> {
+    call.this.transfers.next(&call.args[0])
+}
+
+fn transfer_feed(call: &This) -> Result<Outcome> {
+    call.this.transfers.feed(&call.args[0], &call.args[1])
+}
+
+fn transfer_tell(call: &This) -> Result<Outcome> {
+    let [number, prefix, info] = [0, 1, 2].map(|at| &call.args[at]);
+    call.this
+        .transfers
+        .tell(call.interp, [number, prefix, info])
+}
+
+fn transfer_end(call: &This) -> Result<Outcome> {
+    call.this.transfers.end(&call.args[0])
+}
+
+/// `lock key ?-option value ...?` → object
+fn lock(call: &This) -> Result<Outcome> {
+    let KeyValue { shared, .. } = &*call.this;
+    let (bucket, coding) = (&call.this.bucket, &call.this.coding);
+    kv_lock::create(call.interp, shared, bucket, coding, call.args)
+}
+
+/// `elect key ?-option value ...?` → object
+fn elect(call: &This) -> Result<Outcome> {
+    let KeyValue { shared, .. } = &*call.this;
+    let (bucket, coding) = (&call.this.bucket, &call.this.coding);
+    kv_election::create(call.interp, shared, bucket, coding, call.args)
+}
+
+/// `join prefix ?-option value ...?` → object
+fn join(call: &This) -> Result<Outcome> {
+    let KeyValue { shared, .. } = &*call.this;
+    let (bucket, coding) = (&call.this.bucket, &call.this.coding);
+    kv_member::create(call.interp, shared, bucket, coding, call.args)
 }

@@ -1,21 +1,20 @@
 //! `nats::make_kv_origin`, and origins as arguments of aggregates and mirrors.
 
-use super::errors::invalid_arg;
 use super::options::{bad_value, Options};
 use crate::client::kv::Origin;
+use crate::errors::invalid_arg;
 use tcl::event::word;
-use tcl::{Interp, Obj, Result};
+use tcl::{Interp, Obj, Outcome, Result};
 
 /// `make_kv_origin ?-option value ...?` → dict of what was given, in the order `stream bucket keys api
 /// deliver`. `-domain d` becomes `api` `$JS.d.API`.
 ///
 /// # Errors
 /// `ErrInvalidArg`: no `-bucket`, an empty value, `-domain` beside `-api`, an unknown option.
-pub fn make_kv_origin(_: Interp, args: &[Obj]) -> Result<Obj> {
-    let mut options = Options::parse(args)?;
+pub fn make_kv_origin(_: Interp, args: &[Obj]) -> Result<Outcome> {
+    let options = Options::parse(args)?;
     let keys_given = options.has("keys");
-    let origin = take(&mut options)?;
-    options.end()?;
+    let origin = take(options)?;
     let keys = keys_given.then(|| super::shape::texts(origin.keys));
     let text = |value: Option<String>| value.map(|value| Obj::from(&*value));
     let pairs = [
@@ -28,10 +27,10 @@ pub fn make_kv_origin(_: Interp, args: &[Obj]) -> Result<Obj> {
     let given = pairs
         .iter()
         .filter_map(|(key, value)| Some((key, value.clone()?)));
-    Ok(Obj::dict(given))
+    Outcome::value(Obj::dict(given))
 }
 
-fn take(options: &mut Options) -> Result<Origin> {
+fn take(mut options: Options) -> Result<Origin> {
     let stream = options.valid_str("stream")?;
     let bucket = options.valid_str("bucket")?;
     let keys = match options.raw("keys") {
@@ -46,6 +45,7 @@ fn take(options: &mut Options) -> Result<Origin> {
     let api = options.valid_str("api")?;
     let deliver = options.valid_str("deliver")?;
     let domain = options.valid_str("domain")?;
+    options.end()?;
     let api = match (api, domain) {
         (Some(_), Some(_)) => {
             return Err(invalid_arg("-domain and -api are mutually exclusive"));
@@ -66,8 +66,5 @@ pub fn parse(value: &Obj) -> Result<Origin> {
     let words = value
         .to_list()
         .ok_or_else(|| invalid_arg(format!("Invalid origin {}", value.text())))?;
-    let mut options = Options::parse(&words)?;
-    let origin = take(&mut options)?;
-    options.end()?;
-    Ok(origin)
+    take(Options::parse(&words)?)
 }

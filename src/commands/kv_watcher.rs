@@ -1,23 +1,32 @@
-//! Class `nats::kv_watcher`, and the method of `nats::key_value` that makes one.
+//! Class `nats::kv_watcher`, made by a method of `nats::key_value`.
 
-use super::connection::Core;
-use super::errors::invalid_arg;
-use super::key_value::KeyValue;
-use super::options::{bad_value, Options};
-use super::ordered_consumer::{answer_flow_control, Source, View, IDLE_HEARTBEAT};
-use super::payload;
-use super::shape::EntryShape;
-use super::watched_array::WatchedArray;
+use super::coding::Coding;
+use super::fed::{self, Fed, Feed, Feeder, Mail};
+use super::jet_stream::Shared;
+use super::options::Options;
+use super::ordered_consumer::{self, answer_flow_control, Source, View};
+use super::reconcile::Reconciliation;
+use super::shape::{self, EntryShape, Watching};
+use super::two_way::{News, Parts, TwoWay, TwoWayOptions};
+use super::watch_arguments::Wanted;
+use super::watched_array::{WatchedArray, Writing};
+use crate::client::connection::Hold;
+use crate::client::error as client;
 use crate::client::jetstream::ordered::Change;
-use crate::client::kv::{Entry, Operation, Watch, WatchItem, WatchObserver, WatchOptions};
+use crate::client::kv::{
+    Bucket, Entry, KeySet, Operation, Operations, Watch, WatchItem, WatchObserver, WatchState,
+};
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 use tcl::class::Construct;
-use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::event::{word, Receiver};
 use tcl::interp::Preserved;
-use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
+use tcl::object::Unfinished;
+use tcl::{Call, Class, Error, Interp, Method, Obj, Object, Outcome, Result};
 
 /// The state of a `nats::kv_watcher` object.
 pub struct KvWatcher {
@@ -25,43 +34,72 @@ pub struct KvWatcher {
 }
 
 struct Inner {
-    core: Rc<Core>,
-    object: Object,
     consumer: Object,
     view: Rc<View>,
     shape: EntryShape,
-    callback: Option<Vec<Obj>>,
+    /// How the script sees keys and values.
+    coding: Coding,
+    operations: Operations,
     array: RefCell<Option<Rc<WatchedArray>>>,
-    mail: Receiver<Mail>,
-    /// An element of the array is being written. A trace on it may enter the event loop; the next
-    /// entry must wait, or its callback would come before that of this entry.
-    writing: Cell<bool>,
+    /// What the script changes of the array is written.
+    two_way: RefCell<Option<Rc<TwoWay>>>,
+    /// Until the end of current data.
+    reconciliation: RefCell<Option<Reconciliation>>,
+    state_callback: Option<Vec<Obj>>,
+    progress: Progress,
+    /// How long a flush may take.
+    timeout: Duration,
+    /// What the array has already, and the callback is still to hear.
+    written: RefCell<VecDeque<Written>>,
+    feed: Feed<WatchItem, News>,
+    writing: Rc<Writing>,
     watch: RefCell<Option<Rc<Watch>>>,
-    ticket: RefCell<Option<Ticket>>,
 }
 
-enum Mail {
-    Item(WatchItem),
-    Change(Change),
+/// How far a watcher is.
+struct Progress {
+    state: Cell<WatchState>,
+    /// Of the entry handed over last.
+    revision: Cell<u64>,
+    /// Entries handed over.
+    delivered: Cell<u64>,
+    /// How often the consumer was made anew.
+    recoveries: Cell<u64>,
 }
 
-struct ToWatcher(Sender<Mail>);
+/// A part of what is handed over together, after the array was written.
+enum Written {
+    Entry(Box<Entry>, Obj, Obj),
+    EndOfData,
+    State(WatchState),
+}
 
-impl WatchObserver for ToWatcher {
+impl WatchObserver for Feeder<WatchItem, News> {
     fn deliver(&mut self, items: &mut Vec<WatchItem>) {
-        self.0.send_all(items.drain(..).map(Mail::Item));
+        self.items(items.drain(..));
     }
 
     fn changed(&mut self, change: Change) {
-        self.0.send(Mail::Change(change));
+        self.change(News::Consumer(change));
+    }
+
+    fn drain(&mut self, hold: &Hold) -> bool {
+        self.hold(hold);
+        true
     }
 }
 
 impl Class for KvWatcher {
     const NAME: &'static str = "::nats::kv_watcher";
-    const METHODS: &'static [Method<Self>] = &[Method::new("consumer", "", 0..=0, |call| {
-        Outcome::value(call.this.inner.consumer.name())
-    })];
+    const METHODS: &'static [Method<Self>] = &[
+        Method::new("consumer", "", 0..=0, |call| {
+            Outcome::value(call.this.inner.consumer.name())
+        }),
+        Method::new("revision", "", 0..=0, revision),
+        Method::new("status", "", 0..=0, status),
+        Method::new("unsaved", "", 0..=0, unsaved),
+        Method::new("flush", "?-timeout ms?", 0..=usize::MAX, flush),
+    ];
 
     fn construct(_: &Construct) -> Result<Self> {
         Err(invalid_arg(
@@ -69,211 +107,467 @@ impl Class for KvWatcher {
         ))
     }
 
-    fn destroyed(&self, _: Interp) {
+    fn destroyed(&self, interp: Interp) {
+        if let Some(two_way) = self.inner.two_way() {
+            two_way.end(interp);
+        }
         self.inner.consumer.destroy();
     }
 
     fn released(&self) {
-        self.inner.mail.clear();
-        let ticket = self.inner.ticket.take();
+        self.inner.feed.close();
+        self.inner.written.take();
+        if let Some(two_way) = self.inner.two_way.take() {
+            two_way.release();
+        }
         let array = self.inner.array.take();
         let watch = self.inner.watch.take();
         // Unsubscribing needs the runtime.
         let _runtime = runtime::enter();
-        drop((ticket, array, watch));
+        drop((array, watch));
     }
 }
 
-/// The options of `watch`.
-struct Wanted {
-    callback: Option<Vec<Obj>>,
-    array: Option<Obj>,
-    options: WatchOptions,
+/// `revision` → revision of the entry handed over last, 0 if there was none
+fn revision(call: &Call<KvWatcher>) -> Result<Outcome> {
+    Outcome::value(call.this.inner.progress.revision.get())
 }
 
-impl Wanted {
-    fn parse(words: &[Obj]) -> Result<Wanted> {
-        let mut options = Options::parse(words)?;
-        let callback = options.callback("callback")?;
-        let array = options.raw("values_array");
-        if let Some(name) = array.as_ref().filter(|name| name.is_empty()) {
-            return Err(bad_value("valid_str", "values_array", name));
-        }
-        let include_history = options.bool("include_history")?.unwrap_or(false);
-        let meta_only = options.bool("meta_only")?.unwrap_or(false);
-        let ignore_deletes = options.bool("ignore_deletes")?.unwrap_or(false);
-        let updates_only = options.bool("updates_only")?.unwrap_or(false);
-        let idle_heartbeat = options
-            .pos_int("idle_heartbeat")?
-            .map_or(IDLE_HEARTBEAT, Duration::from_millis);
-        options.end()?;
-        if include_history && updates_only {
-            return Err(invalid_arg(
-                "-include_history and -updates_only are mutually exclusive",
-            ));
-        }
-        Ok(Wanted {
-            callback,
-            array,
-            options: WatchOptions {
-                include_history,
-                meta_only,
-                ignore_deletes,
-                updates_only,
-                idle_heartbeat,
-            },
-        })
+/// `status` → dict
+fn status(call: &Call<KvWatcher>) -> Result<Outcome> {
+    let inner = &call.this.inner;
+    let (consumer, last_error) = inner.view.name_and_error();
+    let waiting = inner.feed.waiting(entries) + inner.written_entries();
+    Outcome::value(shape::watch_status(&Watching {
+        state: inner.progress.state.get(),
+        revision: inner.progress.revision.get(),
+        delivered: inner.progress.delivered.get(),
+        recoveries: inner.progress.recoveries.get(),
+        pending: waiting,
+        consumer: &consumer,
+        last_error: last_error.as_ref(),
+    }))
+}
+
+/// `unsaved` → list of keys
+fn unsaved(call: &Call<KvWatcher>) -> Result<Outcome> {
+    let two_way = call.this.inner.two_way();
+    Outcome::value(two_way.map_or_else(Obj::empty, |two_way| two_way.unsaved(call.interp)))
+}
+
+/// `flush ?-timeout ms?`
+fn flush(call: &Call<KvWatcher>) -> Result<Outcome> {
+    let inner = &call.this.inner;
+    let mut options = Options::parse(call.args)?;
+    let limit = options.timeout("timeout")?;
+    options.end()?;
+    match inner.two_way() {
+        Some(two_way) => two_way.flush(call.interp, limit.unwrap_or(inner.timeout)),
+        None => Outcome::empty(),
     }
 }
 
-/// `$kv watch key ?-option value ...?` → object
-pub fn watch(call: &Call<KeyValue>) -> Result<Outcome> {
-    let pattern = call.args[0].text().into_owned();
-    let wanted = Wanted::parse(&call.args[1..])?;
+fn entries(item: &WatchItem) -> u64 {
+    match item {
+        WatchItem::Entry(_) => 1,
+        WatchItem::Together(items) => items.iter().map(entries).sum(),
+        _ => 0,
+    }
+}
+
+/// `$kv watch ?key? ?-option value ...?` → object
+///
+/// # Errors
+/// `ErrInvalidArg`; those of [`WatchedArray::link`] and [`Bucket::watch`].
+pub fn create(
+    interp: Interp,
+    shared: &Shared,
+    bucket: &Bucket,
+    coding: &Coding,
+    args: &[Obj],
+) -> Result<Outcome> {
+    let mut wanted = Wanted::parse(args)?;
+    wanted.patterns = coding.patterns(interp, wanted.patterns)?;
+    let coding = match wanted.options.meta_only {
+        true => coding.of_keys(),
+        false => coding.clone(),
+    };
+    let filters = bucket.filters(&wanted.patterns);
     let options = wanted.options.clone();
-    let kv = &call.this;
-    let Some(parent) = kv.parent.upgrade() else {
-        return Err(invalid_arg("The jet_stream object was destroyed"));
-    };
-    let (object, inner, sender) = Inner::create(call.interp, kv, wanted)?;
-    parent.children.add(&object);
-    let observer = Box::new(ToWatcher(sender));
-    // Whatever ends the wait without an answer, the half-made object goes with it.
-    let unfinished = Unfinished(Some(object));
-    let finish = move |_, watch: Watch| {
-        let object = unfinished.keep();
-        if !object.is_alive() {
-            return Err(invalid_arg("The watcher was destroyed meanwhile"));
+    let ttl = wanted.two_way.as_ref().map(|two_way| two_way.ttl);
+    if let Some(ttl) = ttl.flatten() {
+        bucket.check_ttl(ttl).map_err(raise)?;
+    }
+    let (feeder, mail) = fed::channel();
+    let own = feeder.clone();
+    // Whatever goes wrong from here on, the objects are destroyed.
+    let (unfinished, inner) = Inner::create(interp, shared, bucket, (coding, wanted), (own, mail))?;
+    let finish = move |_: Interp, watch: Watch| {
+        if !unfinished.object().is_alive() {
+            return Err(destroyed());
         }
-        inner.start(watch);
-        Ok(object.name())
+        inner.start(watch)?;
+        Ok(unfinished.keep().name())
     };
-    runtime::answer(|| kv.bucket.watch(&pattern, &options, observer), finish)
+    let observer = Box::new(feeder);
+    let bucket = bucket.clone();
+    let watch = async move {
+        let filters = filters?;
+        if let Some(ttl) = ttl {
+            bucket.check_writable(ttl).await?;
+        }
+        bucket.watch(&filters, &options, observer).await
+    };
+    runtime::answer(|| watch, finish)
 }
 
-/// Destroys a watcher's object unless the watch has started.
-struct Unfinished(Option<Object>);
-
-impl Unfinished {
-    fn keep(mut self) -> Object {
-        self.0.take().expect("kept once")
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            if let Some(interp) = object.interp() {
-                interp.undisturbed(|| object.destroy());
-            }
-        }
-    }
+fn destroyed() -> Error {
+    invalid_arg("The watcher was destroyed meanwhile")
 }
 
 impl Inner {
-    /// Makes the watcher's object, linked to its array in the frame of the caller.
+    /// Makes the watcher's object and the one of its consumer, linked to its array in the frame of the
+    /// caller.
     fn create(
         interp: Interp,
-        kv: &KeyValue,
-        wanted: Wanted,
-    ) -> Result<(Object, Rc<Inner>, Sender<Mail>)> {
-        let (consumer, view) = View::create(interp, &kv.core)?;
-        let (sender, mail) = event::channel();
-        let mut made = None;
-        let created = Object::create(interp, |object| {
-            let array = wanted
-                .array
-                .map(|name| WatchedArray::link(interp, &object, &name).map(Rc::new))
-                .transpose()?;
+        shared: &Shared,
+        bucket: &Bucket,
+        (coding, wanted): (Coding, Wanted),
+        (feeder, mail): (Feeder<WatchItem, News>, Receiver<Mail<WatchItem, News>>),
+    ) -> Result<(Unfinished, Rc<Inner>)> {
+        let (consumer, view) = ordered_consumer::create_view(interp, shared)?;
+        let reconciliation = wanted
+            .reconcile
+            .then(|| Reconciliation::new(KeySet::of(&wanted.patterns), coding.clone()));
+        let (object, watcher) = Object::create(interp, |object| {
+            shared.children.add(object)?;
             let inner = Rc::new(Inner {
-                core: kv.core.clone(),
-                object,
-                consumer: consumer.clone(),
+                consumer: consumer.object().clone(),
                 view,
-                shape: EntryShape::new(kv.bucket.name()),
-                callback: wanted.callback,
-                array: RefCell::new(array),
-                mail,
-                writing: Cell::new(false),
+                shape: EntryShape::new(bucket.name()),
+                coding,
+                operations: wanted.options.operations,
+                array: RefCell::default(),
+                two_way: RefCell::default(),
+                timeout: shared.client.timeout(),
+                reconciliation: RefCell::new(reconciliation),
+                state_callback: wanted.state_callback,
+                progress: Progress::new(),
+                written: RefCell::default(),
+                feed: Feed::new(&shared.core, object, wanted.callback, mail),
+                writing: Rc::default(),
                 watch: RefCell::default(),
-                ticket: RefCell::default(),
             });
-            made = Some(inner.clone());
             Ok(KvWatcher { inner })
-        });
-        match (created, made) {
-            (Ok(object), Some(inner)) => Ok((object, inner, sender)),
-            (created, _) => {
-                interp.undisturbed(|| consumer.destroy());
-                Err(created
-                    .err()
-                    .unwrap_or_else(|| invalid_arg("no object was made")))
-            }
+        })?;
+        // The watcher destroys it from now on.
+        consumer.keep();
+        let unfinished = Unfinished::new(object);
+        let inner = watcher.inner.clone();
+        if let Some(name) = wanted.array {
+            inner.link(interp, &name)?;
         }
+        if let Some(options) = wanted.two_way {
+            inner.trace(interp, (bucket, &wanted.patterns, feeder), options)?;
+        }
+        Ok((unfinished, inner))
+    }
+
+    /// Follows what the script changes of the array. Traces on it run meanwhile.
+    fn trace(
+        &self,
+        interp: Interp,
+        (bucket, patterns, feeder): (&Bucket, &[String], Feeder<WatchItem, News>),
+        options: TwoWayOptions,
+    ) -> Result<()> {
+        let Some(array) = self.array.borrow().clone() else {
+            return Ok(());
+        };
+        let parts = Parts {
+            object: &self.feed.object,
+            bucket,
+            coding: &self.coding,
+            patterns,
+            operations: self.operations,
+            array: &array,
+            writing: &self.writing,
+            feeder,
+        };
+        let two_way = TwoWay::begin(interp, parts, options);
+        if !self.feed.object.is_alive() {
+            return Err(destroyed());
+        }
+        self.two_way.replace(Some(two_way?));
+        Ok(())
+    }
+
+    fn two_way(&self) -> Option<Rc<TwoWay>> {
+        self.two_way.borrow().clone()
+    }
+
+    /// Traces on the array run meanwhile.
+    fn link(&self, interp: Interp, name: &Obj) -> Result<()> {
+        let array = WatchedArray::link(interp, &self.feed.object, name);
+        if !self.feed.object.is_alive() {
+            return Err(destroyed());
+        }
+        *self.array.borrow_mut() = Some(Rc::new(array?));
+        Ok(())
     }
 
     /// The consumer exists: what it has delivered is handed over from the next event on.
-    fn start(self: Rc<Self>, watch: Watch) {
+    fn start(self: &Rc<Self>, watch: Watch) -> Result<()> {
         let watch = Rc::new(watch);
         watch.start();
         self.view.started(Source::Watcher(watch.clone()));
         *self.watch.borrow_mut() = Some(watch);
-        let (inner, ticket) = event::register(|notifier| {
-            self.mail.attach(notifier);
-            self
-        });
-        *inner.ticket.borrow_mut() = Some(ticket);
+        fed::start(self)
     }
 }
 
-impl Target for Inner {
-    fn step(self: Rc<Self>) -> bool {
-        if self.writing.get() {
-            return false;
-        }
-        let Some(mail) = self.mail.pop() else {
-            return false;
-        };
-        let Some(interp) = self.object.interp() else {
-            return false;
-        };
-        match mail {
-            Mail::Item(WatchItem::Entry(entry)) => self.hand_over(&interp, &entry),
-            Mail::Item(WatchItem::EndOfData) => {
-                if let Some(callback) = &self.callback {
-                    interp.callback(callback, [Obj::empty()]);
-                }
+impl Fed for Inner {
+    type Item = WatchItem;
+    type Change = News;
+
+    fn feed(&self) -> &Feed<WatchItem, News> {
+        &self.feed
+    }
+
+    fn is_busy(&self) -> bool {
+        self.writing.is_under_way()
+    }
+
+    fn take(&self, interp: &Preserved, item: WatchItem) {
+        match item {
+            WatchItem::Entry(entry) => self.hand_over(interp, &entry),
+            WatchItem::EndOfData => {
+                self.loaded(interp.get());
+                self.end_of_data(interp);
             }
-            Mail::Item(WatchItem::FlowControl(request)) => answer_flow_control(request),
-            Mail::Change(change) => self.view.show(change),
+            WatchItem::Together(items) => self.hand_over_together(interp, items),
+            WatchItem::State(state) => self.stands(interp, state, None),
+            WatchItem::FlowControl(request) => answer_flow_control(request),
+        }
+    }
+
+    fn changed(&self, news: News) {
+        match news {
+            News::Consumer(change) => self.consumer_changed(change),
+            News::Wake => self.with_two_way(|two_way, interp| two_way.woken(interp)),
+            News::Settled(settled) => {
+                let (write, outcome) = *settled;
+                self.with_two_way(|two_way, interp| two_way.settled(interp, &write, outcome));
+            }
+        }
+    }
+
+    fn go_on(&self, interp: &Preserved) -> bool {
+        if self.feed.is_over() {
+            self.written.take();
+        }
+        let next = self.written.borrow_mut().pop_front();
+        match next {
+            None => return false,
+            Some(Written::Entry(entry, key, value)) => self.tell(interp, &entry, key, value),
+            Some(Written::EndOfData) => self.end_of_data(interp),
+            Some(Written::State(state)) => self.stands(interp, state, None),
         }
         true
+    }
+
+    fn drained(&self, hold: Hold) {
+        self.view.hold(hold);
+    }
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress {
+            state: Cell::new(WatchState::Starting),
+            revision: Cell::default(),
+            delivered: Cell::default(),
+            recoveries: Cell::default(),
+        }
+    }
+
+    fn add_entry(&self, revision: u64) {
+        self.revision.set(revision);
+        self.delivered.set(self.delivered.get() + 1);
+    }
+
+    fn add_recovery(&self) {
+        self.recoveries.set(self.recoveries.get() + 1);
+    }
+}
+
+impl Inner {
+    fn consumer_changed(&self, change: Change) {
+        let has_stopped = matches!(change, Change::Stopped);
+        if let Change::Created { .. } = change {
+            self.progress.add_recovery();
+        }
+        self.view.show(change);
+        if !has_stopped {
+            return;
+        }
+        let (_, reason) = self.view.name_and_error();
+        if let Some(two_way) = self.two_way() {
+            two_way.stop(
+                &reason
+                    .clone()
+                    .unwrap_or_else(client::Error::connection_closed),
+            );
+        }
+        if let Some(interp) = self.feed.object.interp() {
+            self.stands(&interp, WatchState::Stopped, reason.as_ref());
+        }
+    }
+
+    fn with_two_way(&self, act: impl FnOnce(&TwoWay, &Preserved)) {
+        if let (Some(two_way), Some(interp)) = (self.two_way(), self.feed.object.interp()) {
+            act(&two_way, &interp);
+        }
     }
 }
 
 impl Inner {
     /// The array first, then the callback, for the same entry.
-    fn hand_over(&self, interp: &Preserved, entry: &Entry) {
-        let key = Obj::from(entry.key());
-        let value = payload::decode(&entry.value, self.core.config.utf8_convert.get());
-        let array = self.array.borrow().clone();
-        if let Some(array) = &array {
-            self.writing.set(true);
-            let written = match entry.operation {
-                Operation::Put => array.set(**interp, &key, &value),
-                _ => array.unset(**interp, &key),
-            };
-            self.writing.set(false);
-            if let Err(error) = written {
-                interp.background_error(error);
-            }
+    fn hand_over(&self, preserved: &Preserved, entry: &Entry) {
+        if let Some((key, value)) = self.decode(preserved.get(), entry) {
+            self.write(preserved.get(), entry, &key, &value);
+            self.tell(preserved, entry, key, value);
         }
+    }
+
+    /// The array first, for all of them, then the callback for each.
+    fn hand_over_together(&self, preserved: &Preserved, items: Vec<WatchItem>) {
+        for item in items {
+            if !self.feed.object.is_alive() {
+                return;
+            }
+            let written = match item {
+                WatchItem::Entry(entry) => {
+                    let Some((key, value)) = self.decode(preserved.get(), &entry) else {
+                        continue;
+                    };
+                    self.write(preserved.get(), &entry, &key, &value);
+                    Written::Entry(Box::new(entry), key, value)
+                }
+                WatchItem::EndOfData => {
+                    self.loaded(preserved.get());
+                    Written::EndOfData
+                }
+                WatchItem::State(state) => Written::State(state),
+                // There is neither in a transaction.
+                WatchItem::Together(_) | WatchItem::FlowControl(_) => continue,
+            };
+            self.written.borrow_mut().push_back(written);
+        }
+        while self.feed.object.is_alive() && self.go_on(preserved) {}
+    }
+
+    /// The key and the value as the script sees them. If they cannot be decoded that goes to the background.
+    fn decode(&self, interp: Interp, entry: &Entry) -> Option<(Obj, Obj)> {
+        let mut decoded = None;
+        self.writing.run(interp, || {
+            let key = self.coding.seen_key(interp, entry.key())?;
+            decoded = Some((key, self.coding.seen_value(interp, entry)?));
+            Ok(())
+        });
+        decoded
+    }
+
+    fn write(&self, interp: Interp, entry: &Entry, key: &Obj, value: &Obj) {
+        if let Some(reconciliation) = &mut *self.reconciliation.borrow_mut() {
+            reconciliation.saw(&key.text());
+        }
+        if let Some(two_way) = self.two_way() {
+            return two_way.take_entry(interp, entry, key, value);
+        }
+        let array = self.array.borrow().clone();
+        let Some(array) = array else {
+            return;
+        };
+        self.writing.run(interp, || match entry.operation {
+            Operation::Put => array.set(interp, key, value),
+            _ => array.unset(interp, key),
+        });
+    }
+
+    fn tell(&self, preserved: &Preserved, entry: &Entry, key: Obj, value: Obj) {
+        if entry.is_of_former() && !self.operations.has(&entry.operation) {
+            return;
+        }
+        self.progress.add_entry(entry.revision);
         // A trace on the array may have destroyed the watcher.
-        if let (Some(callback), true) = (&self.callback, self.object.is_alive()) {
-            interp.callback(callback, [self.shape.entry(entry, key, value)]);
-            if let Some(array) = &array {
+        if self.feed.has_callback() && self.feed.object.is_alive() {
+            let entry = self.shape.entry(entry, key, value);
+            self.feed.call(preserved, entry);
+            if let Some(array) = &*self.array.borrow() {
                 array.script_has_run();
             }
         }
+    }
+
+    /// Current data has been written.
+    fn loaded(&self, interp: Interp) {
+        self.reconcile(interp);
+        if let Some(two_way) = self.two_way() {
+            two_way.loaded();
+        }
+    }
+
+    fn reconcile(&self, interp: Interp) {
+        let reconciliation = self.reconciliation.take();
+        let array = self.array.borrow().clone();
+        let (Some(reconciliation), Some(array)) = (reconciliation, array) else {
+            return;
+        };
+        let mut stale = Vec::new();
+        self.writing.run(interp, || {
+            stale = reconciliation.stale(interp, &array)?;
+            Ok(())
+        });
+        match self.two_way() {
+            Some(two_way) => two_way.remove_stale(interp, &stale),
+            None => self.writing.run(interp, || {
+                let mut outcome = Ok(());
+                for name in stale {
+                    outcome = outcome.and(array.unset(interp, &name));
+                }
+                outcome
+            }),
+        }
+    }
+
+    fn end_of_data(&self, interp: &Preserved) {
+        if self.feed.object.is_alive() {
+            self.feed.call(interp, Obj::empty());
+        }
+    }
+
+    /// Tells a new state. What is `starting` has never been anything else for the callback.
+    fn stands(&self, interp: &Preserved, state: WatchState, reason: Option<&client::Error>) {
+        self.progress.state.set(state);
+        if let Some(two_way) = self.two_way() {
+            two_way.set_current(state == WatchState::Current);
+        }
+        let callback = self.state_callback.as_ref();
+        let Some(callback) = callback.filter(|_| state != WatchState::Starting) else {
+            return;
+        };
+        if self.feed.object.is_alive() {
+            let info = shape::watch_info(self.progress.revision.get(), reason);
+            interp.callback(callback, [word(state.as_str()), info]);
+        }
+    }
+
+    /// Entries that the array has, and the callback does not.
+    fn written_entries(&self) -> u64 {
+        let written = self.written.borrow();
+        let entries = written
+            .iter()
+            .filter(|part| matches!(part, Written::Entry(..)));
+        entries.count() as u64
     }
 }

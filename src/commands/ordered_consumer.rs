@@ -1,26 +1,29 @@
-//! Class `nats::ordered_consumer`, and the method of `nats::jet_stream` that makes one.
+//! Class `nats::ordered_consumer`, made by a method of `nats::jet_stream`.
 //!
 //! The same class is the inner consumer of a watcher, where it shows name, info and errors while the
 //! watcher takes the messages. Public variables in the object's namespace: `last_error`, as that of a
 //! connection, and `RetryInterval`, the time in ms between attempts to create a lost consumer again.
 
 use super::connection::Core;
-use super::errors::{invalid_arg, raise};
-use super::jet_stream::{JetStream, Shared};
-use super::last_error;
+use super::fed::{self, Fed, Feed, Feeder};
+use super::jet_stream::Shared;
 use super::options::{pos_int, Options};
-use super::shape;
+use super::{shape, variables};
+use crate::client::connection::Hold;
+use crate::client::error::Error;
 use crate::client::jetstream::names;
 use crate::client::jetstream::ordered::{
     Change, DeliverPolicy, FlowControl, Item, Observer, OrderedConfig, OrderedConsumer as Client,
 };
 use crate::client::kv::Watch;
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use tcl::class::Construct;
-use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::interp::Preserved;
+use tcl::object::Unfinished;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 /// The default of `-idle_heartbeat`.
@@ -32,8 +35,8 @@ const RETRY_INTERVAL_MS: u64 = 10_000;
 /// The state of a `nats::ordered_consumer` object.
 pub struct OrderedConsumer {
     view: Rc<View>,
-    /// The queue of messages; a watcher's consumer has none.
-    feed: RefCell<Option<Rc<Feed>>>,
+    /// A watcher's consumer has none.
+    reader: RefCell<Option<Rc<Reader>>>,
 }
 
 /// What the object shows of the client's consumer.
@@ -41,12 +44,15 @@ pub struct View {
     core: Rc<Core>,
     object: Object,
     source: RefCell<Option<Source>>,
+    /// Of a connection that is drained, until the consumer has stopped.
+    hold: RefCell<Option<Hold>>,
 }
 
 /// Whose consumer an object shows.
 pub enum Source {
     Own(Client),
     Watcher(Rc<Watch>),
+    ObjectWatcher(Rc<Client>),
 }
 
 impl Source {
@@ -54,77 +60,64 @@ impl Source {
         match self {
             Source::Own(client) => client,
             Source::Watcher(watch) => watch.consumer(),
+            Source::ObjectWatcher(consumer) => consumer,
         }
     }
 }
 
-/// Messages on their way to the callback.
-struct Feed {
+/// Hands messages over to the callback.
+struct Reader {
     view: Rc<View>,
-    callback: Vec<Obj>,
-    mail: Receiver<Mail>,
-    ticket: RefCell<Option<Ticket>>,
+    feed: Feed<Item, Change>,
 }
 
-enum Mail {
-    Item(Item),
-    Change(Change),
-}
-
-struct ToFeed(Sender<Mail>);
-
-impl Observer for ToFeed {
+impl Observer for Feeder<Item, Change> {
     fn deliver(&mut self, items: &mut Vec<Item>) {
-        self.0.send_all(items.drain(..).map(Mail::Item));
+        self.items(items.drain(..));
     }
 
     fn changed(&mut self, change: Change) {
-        self.0.send(Mail::Change(change));
+        self.change(change);
+    }
+
+    fn drain(&mut self, hold: &Hold) -> bool {
+        self.hold(hold);
+        true
     }
 }
 
 impl View {
-    /// Makes the object of a consumer that is about to be created.
-    pub fn create(interp: Interp, core: &Rc<Core>) -> Result<(Object, Rc<View>)> {
-        let mut made = None;
-        let object = Object::create(interp, |object| {
-            let view = Rc::new(View {
-                core: core.clone(),
-                object,
-                source: RefCell::default(),
-            });
-            made = Some(view.clone());
-            Ok(OrderedConsumer {
-                view,
-                feed: RefCell::default(),
-            })
-        })?;
-        let view = made.ok_or_else(|| invalid_arg("no object was made"))?;
-        let variables = [
-            ("last_error", Obj::empty()),
-            ("RetryInterval", Obj::from(RETRY_INTERVAL_MS)),
-        ];
-        for (name, value) in variables {
-            interp.set_var(&Obj::from(&*object.variable(name)), None, &value)?;
-        }
-        Ok((object, view))
-    }
-
     /// The consumer exists on the server.
     pub fn started(&self, source: Source) {
         *self.source.borrow_mut() = Some(source);
     }
 
+    /// The name on the server, as the method `name` gives it, and the last error.
+    pub fn name_and_error(&self) -> (String, Option<Error>) {
+        let source = self.source.borrow();
+        let client = source.as_ref().map(Source::client);
+        let name = client.map(Client::name).unwrap_or_default();
+        (name, client.and_then(Client::last_error))
+    }
+
+    /// Keeps the connection from closing until the consumer has stopped.
+    pub fn hold(&self, hold: Hold) {
+        self.hold.replace(Some(hold));
+    }
+
     /// Shows a change: `last_error` is written and logged. A reset reads `RetryInterval`.
     pub fn show(&self, change: Change) {
+        if let Change::Stopped = change {
+            self.hold.take();
+        }
         let Some(interp) = self.object.interp() else {
             return;
         };
-        self.read_retry_interval(*interp);
+        self.read_retry_interval(interp.get());
         let Change::Error(error) = change else {
             return;
         };
-        last_error::show(&self.core, &self.object, "Ordered consumer", &error);
+        fed::show_error(&self.core, &self.object, "Ordered consumer", &error);
     }
 
     fn read_retry_interval(&self, interp: Interp) {
@@ -139,10 +132,13 @@ impl View {
     /// Forgets the client's consumer.
     fn release(&self) {
         let source = self.source.take();
+        self.hold.take();
         // Unsubscribing needs the runtime.
         let _runtime = runtime::enter();
-        if let Some(Source::Watcher(watch)) = &source {
-            watch.stop();
+        match &source {
+            Some(Source::Watcher(watch)) => watch.stop(),
+            Some(Source::ObjectWatcher(consumer)) => consumer.stop(),
+            Some(Source::Own(_)) | None => {}
         }
         drop(source);
     }
@@ -168,11 +164,20 @@ impl Class for OrderedConsumer {
         ))
     }
 
+    /// Makes the public variables.
+    fn constructed(&self, interp: Interp) -> Result<()> {
+        let variables = [
+            ("last_error", Obj::empty()),
+            ("RetryInterval", Obj::from(RETRY_INTERVAL_MS)),
+        ];
+        variables
+            .iter()
+            .try_for_each(|(name, value)| variables::set(interp, &self.view.object, name, value))
+    }
+
     fn released(&self) {
-        if let Some(feed) = self.feed.take() {
-            feed.mail.clear();
-            let ticket = feed.ticket.take();
-            drop(ticket);
+        if let Some(reader) = self.reader.take() {
+            reader.feed.close();
         }
         self.view.release();
     }
@@ -194,12 +199,39 @@ fn name(call: &Call<OrderedConsumer>) -> Result<Outcome> {
     }
 }
 
+/// Makes the object of a consumer, and what shows a consumer in it.
+///
+/// # Errors
+/// `ErrInvalidArg` if the `jet_stream` object was destroyed meanwhile.
+pub fn create_view(interp: Interp, shared: &Shared) -> Result<(Unfinished, Rc<View>)> {
+    let (object, consumer) = create_object(interp, shared)?;
+    Ok((object, consumer.view.clone()))
+}
+
+fn create_object(interp: Interp, shared: &Shared) -> Result<(Unfinished, Rc<OrderedConsumer>)> {
+    let (object, consumer) = Object::create(interp, |object| {
+        shared.children.add(object)?;
+        Ok(OrderedConsumer {
+            view: Rc::new(View {
+                core: shared.core.clone(),
+                object: object.clone(),
+                source: RefCell::default(),
+                hold: RefCell::default(),
+            }),
+            reader: RefCell::default(),
+        })
+    })?;
+    Ok((Unfinished::new(object), consumer))
+}
+
 /// `$js ordered_consumer stream ?-option value ...?` → object
-pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
-    let shared: Rc<Shared> = call.this.shared.clone();
-    let stream = call.args[0].text().into_owned();
+///
+/// # Errors
+/// `ErrInvalidArg`, `ErrBadTimeout`; those of [`Client::create`].
+pub fn create(shared: &Rc<Shared>, args: &[Obj]) -> Result<Outcome> {
+    let stream = args[0].text().into_owned();
     names::check_stream(&stream).map_err(raise)?;
-    let mut options = Options::parse(&call.args[1..])?;
+    let mut options = Options::parse_with_callback(&args[1..])?;
     let callback = options.callback("callback")?.unwrap_or_default();
     let config = OrderedConfig {
         stream,
@@ -215,33 +247,20 @@ pub fn ordered_consumer(call: &Call<JetStream>) -> Result<Outcome> {
     };
     options.bool("post")?;
     options.end()?;
-    let (sender, mail) = event::channel();
+    let (feeder, mail) = fed::channel();
+    let shared = shared.clone();
     let js = shared.client.clone();
-    let observer = Box::new(ToFeed(sender));
-    let future = async move { Client::create(&js, config, observer).await };
-    let parent = call.object.clone();
-    let finish = move |interp, client: Client| {
-        if !parent.is_alive() {
-            return Err(invalid_arg("The jet_stream object was destroyed meanwhile"));
-        }
-        let (object, view) = View::create(interp, &shared.core)?;
+    let future = async move { Client::create(&js, config, Box::new(feeder)).await };
+    let finish = move |interp: Interp, client: Client| {
+        let (object, consumer) = create_object(interp, &shared)?;
+        let view = consumer.view.clone();
         client.start();
         view.started(Source::Own(client));
-        shared.children.add(&object);
-        let (feed, ticket) = event::register(|notifier| {
-            mail.attach(notifier);
-            Rc::new(Feed {
-                view,
-                callback,
-                mail,
-                ticket: RefCell::default(),
-            })
-        });
-        *feed.ticket.borrow_mut() = Some(ticket);
-        if let Some(state) = tcl::class::state_of::<OrderedConsumer>(interp, &object.name()) {
-            *state.feed.borrow_mut() = Some(feed);
-        }
-        Ok(object.name())
+        let feed = Feed::new(&shared.core, object.object(), Some(callback), mail);
+        let reader = Rc::new(Reader { view, feed });
+        fed::start(&reader)?;
+        consumer.reader.replace(Some(reader));
+        Ok(object.keep().name())
     };
     runtime::answer(|| future, finish)
 }
@@ -254,22 +273,31 @@ fn deliver_policy(options: &mut Options) -> Result<DeliverPolicy> {
         .unwrap_or(DeliverPolicy::All))
 }
 
-impl Target for Feed {
-    fn step(self: Rc<Self>) -> bool {
-        let Some(mail) = self.mail.pop() else {
-            return false;
-        };
-        match mail {
-            Mail::Change(change) => self.view.show(change),
-            Mail::Item(Item::FlowControl(request)) => answer_flow_control(request),
-            Mail::Item(Item::Message(delivery)) => {
-                if let Some(interp) = self.view.object.interp() {
-                    let body = self.view.core.body(&delivery.message, 0, true);
-                    interp.callback(&self.callback, [body]);
-                }
+impl Fed for Reader {
+    type Item = Item;
+    type Change = Change;
+
+    fn feed(&self) -> &Feed<Item, Change> {
+        &self.feed
+    }
+
+    fn take(&self, interp: &Preserved, item: Item) {
+        match item {
+            Item::FlowControl(request) => answer_flow_control(request),
+            Item::Message(delivery) => {
+                let config = &self.feed.core.config;
+                self.feed
+                    .call(interp, config.delivered(&delivery.message, 0));
             }
-            Mail::Item(_) => {}
+            _ => {}
         }
-        true
+    }
+
+    fn changed(&self, change: Change) {
+        self.view.show(change);
+    }
+
+    fn drained(&self, hold: Hold) {
+        self.view.hold(hold);
     }
 }

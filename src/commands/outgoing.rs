@@ -1,12 +1,13 @@
 //! Messages on their way out: message dicts, headers, and the checks that need no server.
 
 use super::connection::Core;
-use super::errors::{invalid_arg, raise};
 use super::payload;
 use crate::client::connection::{Level, Publish};
 use crate::client::message::{HeaderMap, HeaderName};
 use crate::client::subject;
-use tcl::{Obj, Result};
+use crate::errors::{invalid_arg, raise};
+use crate::runtime;
+use tcl::{Interp, Obj, Outcome, Result};
 
 /// A message to be published, after the checks that need no server, in the documented order: closed, size,
 /// subjects. `check` is the call's own `-check_subj`.
@@ -27,6 +28,7 @@ pub fn message(
         payload,
         headers,
         reply: reply.filter(|reply| !reply.is_empty()).map(Into::into),
+        link: None,
     };
     core.client.check_publish(&publish).map_err(raise)?;
     let strict = core.config.check_subjects.get();
@@ -37,12 +39,29 @@ pub fn message(
     Ok(publish)
 }
 
+/// Publishes. Where there is no room it waits, in a coroutine if nothing else was said.
+///
+/// # Errors
+/// `ErrOutboundFull`; `ErrConnectionClosed`, also while it waits.
+pub fn send(core: &Core, interp: Interp, publish: Publish, wait: Option<bool>) -> Result<Outcome> {
+    let _runtime = runtime::enter()?;
+    let client = &core.client;
+    let Some(publish) = client.publish(publish).map_err(raise)? else {
+        return Outcome::empty();
+    };
+    if !wait.unwrap_or_else(|| tcl::wait::in_coroutine(interp)) {
+        return Err(raise(client.outbound_full()));
+    }
+    runtime::answer(|| client.publish_in_turn(publish), |_, ()| Ok(Obj::empty()))
+}
+
 /// The fields of a message dict.
 pub struct Fields {
     pub header: Obj,
     pub data: Obj,
     pub subject: Obj,
     pub reply: Obj,
+    pub sub_id: Obj,
 }
 
 impl Fields {
@@ -59,6 +78,7 @@ impl Fields {
             data: field("data"),
             subject: field("subject"),
             reply: field("reply"),
+            sub_id: field("sub_id"),
         })
     }
 

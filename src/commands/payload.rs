@@ -3,7 +3,7 @@
 //! Off, a payload is a byte string both ways. On, it is text, encoded as UTF-8 on the way out and
 //! decoded on the way in.
 
-use super::errors::invalid_arg;
+use crate::errors::invalid_arg;
 use bytes::Bytes;
 use tcl::{Obj, Result};
 

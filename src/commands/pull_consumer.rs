@@ -1,25 +1,27 @@
-//! Class `nats::pull_consumer`, and the method of `nats::jet_stream` that makes one.
+//! Class `nats::pull_consumer`, made by a method of `nats::jet_stream`.
 //!
 //! Public variables in the object's namespace: `last_error`, as that of a connection, and `status`, which
 //! is `running`, `draining` or `stopped`.
 
-use super::connection::Core;
-use super::errors::{invalid_arg, raise};
-use super::jet_stream::{JetStream, Shared};
-use super::last_error;
+use super::fed::{self, Fed, Feed, Feeder};
+use super::jet_stream::Shared;
 use super::options::Options;
-use super::shape;
+use super::run_status::{RunStatus, Status};
+use super::{shape, variables};
+use crate::client::connection::Hold;
 use crate::client::jetstream::names;
 use crate::client::jetstream::pull::{
     Change, ConsumeConfig, Consumption, Limits, Observer, Priority,
 };
-use crate::client::message::Message;
+use crate::client::message::Delivered;
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use tcl::class::Construct;
-use tcl::event::{self, Receiver, Sender, Target, Ticket};
+use tcl::interp::Preserved;
+use tcl::object::Unfinished;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 // The defaults are those of ADR-37.
@@ -38,48 +40,26 @@ pub struct PullConsumer {
 }
 
 struct Inner {
-    core: Rc<Core>,
-    object: Object,
     /// The consumer's name.
     name: String,
-    callback: Vec<Obj>,
     client: Consumption,
-    mail: Receiver<Mail>,
-    status: Cell<Status>,
-    ticket: RefCell<Option<Ticket>>,
+    feed: Feed<Delivered, Change>,
+    status: RunStatus,
+    /// Of a connection that is drained, until nothing more comes.
+    hold: RefCell<Option<Hold>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Running,
-    Draining,
-    Stopped,
-}
-
-impl Status {
-    fn word(self) -> &'static str {
-        match self {
-            Status::Running => "running",
-            Status::Draining => "draining",
-            Status::Stopped => "stopped",
-        }
-    }
-}
-
-enum Mail {
-    Message(Message),
-    Change(Change),
-}
-
-struct ToMail(Sender<Mail>);
-
-impl Observer for ToMail {
-    fn deliver(&self, messages: &mut Vec<Message>) {
-        self.0.send_all(messages.drain(..).map(Mail::Message));
+impl Observer for Feeder<Delivered, Change> {
+    fn deliver(&self, messages: Vec<Delivered>) {
+        self.items(messages);
     }
 
     fn changed(&self, change: Change) {
-        self.0.send(Mail::Change(change));
+        self.change(change);
+    }
+
+    fn drained(&self, hold: &Hold) {
+        self.hold(hold);
     }
 }
 
@@ -96,6 +76,14 @@ impl Class for PullConsumer {
         Err(invalid_arg(
             "nats::pull_consumer objects are made by the jet_stream method pull_consumer",
         ))
+    }
+
+    /// Makes the public variables.
+    fn constructed(&self, interp: Interp) -> Result<()> {
+        let object = &self.inner.feed.object;
+        variables::set(interp, object, "last_error", &Obj::empty())?;
+        let status = &self.inner.status;
+        status.show(interp, object, status.get())
     }
 
     fn released(&self) {
@@ -123,7 +111,9 @@ fn drain(call: &Call<PullConsumer>) -> Result<Outcome> {
     if inner.status.get() == Status::Running {
         let _runtime = runtime::enter()?;
         inner.client.drain();
-        inner.show_status(call.interp, Status::Draining)?;
+        inner
+            .status
+            .show(call.interp, &call.object, Status::Draining)?;
     }
     Outcome::empty()
 }
@@ -133,7 +123,9 @@ fn stop(call: &Call<PullConsumer>) -> Result<Outcome> {
     let inner = &call.this.inner;
     if inner.status.get() != Status::Stopped {
         inner.release();
-        inner.show_status(call.interp, Status::Stopped)?;
+        inner
+            .status
+            .show(call.interp, &call.object, Status::Stopped)?;
     }
     Outcome::empty()
 }
@@ -144,38 +136,22 @@ impl Inner {
         // Unsubscribing needs the runtime.
         let _runtime = runtime::enter();
         self.client.stop();
-        self.mail.clear();
-        let ticket = self.ticket.take();
-        drop(ticket);
+        self.feed.close();
+        self.hold.take();
+    }
+}
+
+impl Fed for Inner {
+    type Item = Delivered;
+    type Change = Change;
+
+    fn feed(&self) -> &Feed<Delivered, Change> {
+        &self.feed
     }
 
-    fn show_status(&self, interp: Interp, status: Status) -> Result<()> {
-        self.status.set(status);
-        let name = Obj::from(&*self.object.variable("status"));
-        interp.set_var(&name, None, &event::word(status.word()))
-    }
-
-    fn show(&self, change: Change) {
-        let Some(interp) = self.object.interp() else {
-            return;
-        };
-        match change {
-            Change::Error(error) => {
-                last_error::show(&self.core, &self.object, "Pull consumer", &error)
-            }
-            Change::Ended => {
-                if let Err(error) = self.show_status(*interp, Status::Stopped) {
-                    interp.background_error(error);
-                }
-            }
-        }
-    }
-
-    fn hand_over(&self, message: &Message) {
-        if let Some(interp) = self.object.interp() {
-            let body = self.core.body(message, 0, true);
-            interp.callback(&self.callback, [body]);
-        }
+    fn take(&self, interp: &Preserved, message: Delivered) {
+        let body = self.feed.core.config.delivered(&message, 0);
+        self.feed.call(interp, body);
         // The callback may have ended it, or the interpreter.
         if self.status.get() == Status::Running {
             if let Ok(_runtime) = runtime::enter() {
@@ -183,66 +159,58 @@ impl Inner {
             }
         }
     }
-}
 
-impl Target for Inner {
-    fn step(self: Rc<Self>) -> bool {
-        let Some(mail) = self.mail.pop() else {
-            return false;
-        };
-        match mail {
-            Mail::Message(message) => self.hand_over(&message),
-            Mail::Change(change) => self.show(change),
+    fn changed(&self, change: Change) {
+        match change {
+            Change::Error(error) => {
+                let Feed { core, object, .. } = &self.feed;
+                fed::show_error(core, object, "Pull consumer", &error);
+            }
+            Change::Ended => {
+                self.hold.take();
+                self.status
+                    .show_in_background(&self.feed.object, Status::Stopped);
+            }
         }
-        true
+    }
+
+    fn drained(&self, hold: Hold) {
+        self.hold.replace(Some(hold));
+        if self.status.get() == Status::Running {
+            self.status
+                .show_in_background(&self.feed.object, Status::Draining);
+        }
     }
 }
 
 /// `$js pull_consumer stream consumer -callback cmd ?-option value ...?` → object
-pub fn pull_consumer(call: &Call<JetStream>) -> Result<Outcome> {
-    let shared: Rc<Shared> = call.this.shared.clone();
-    let (config, callback) = settings(call.args)?;
+///
+/// # Errors
+/// `ErrInvalidArg`, `ErrBadTimeout`; those of [`Consumption::create`].
+pub fn create(shared: &Rc<Shared>, args: &[Obj]) -> Result<Outcome> {
+    let (config, callback) = settings(args)?;
     let name = config.consumer.clone();
-    let (sender, mail) = event::channel();
+    let (feeder, mail) = fed::channel();
+    let shared = shared.clone();
     let js = shared.client.clone();
-    let future = async move { Consumption::create(&js, config, Box::new(ToMail(sender))).await };
-    let parent = call.object.clone();
-    let finish = move |interp, client: Consumption| {
-        if !parent.is_alive() {
-            return Err(invalid_arg("The jet_stream object was destroyed meanwhile"));
-        }
-        let mut made = None;
-        let object = Object::create(interp, |object| {
-            let (inner, ticket) = event::register(|notifier| {
-                mail.attach(notifier);
-                Rc::new(Inner {
-                    core: shared.core.clone(),
-                    object,
-                    name,
-                    callback,
-                    client,
-                    mail,
-                    status: Cell::new(Status::Running),
-                    ticket: RefCell::default(),
-                })
+    let future = async move { Consumption::create(&js, config, Box::new(feeder)).await };
+    let finish = move |interp: Interp, client: Consumption| {
+        let (object, consumer) = Object::create(interp, |object| {
+            shared.children.add(object)?;
+            let inner = Rc::new(Inner {
+                name,
+                client,
+                feed: Feed::new(&shared.core, object, Some(callback), mail),
+                status: RunStatus::running(),
+                hold: RefCell::default(),
             });
-            *inner.ticket.borrow_mut() = Some(ticket);
-            made = Some(inner.clone());
             Ok(PullConsumer { inner })
         })?;
-        shared.children.add(&object);
-        let variables = [
-            ("last_error", Obj::empty()),
-            ("status", event::word(Status::Running.word())),
-        ];
-        for (name, value) in variables {
-            interp.set_var(&Obj::from(&*object.variable(name)), None, &value)?;
-        }
+        let unfinished = Unfinished::new(object);
         let _runtime = runtime::enter()?;
-        if let Some(inner) = made {
-            inner.client.start();
-        }
-        Ok(object.name())
+        fed::start(&consumer.inner)?;
+        consumer.inner.client.start();
+        Ok(unfinished.keep().name())
     };
     runtime::answer(|| future, finish)
 }
@@ -252,7 +220,7 @@ fn settings(args: &[Obj]) -> Result<(ConsumeConfig, Vec<Obj>)> {
     let (stream, consumer) = (args[0].text().into_owned(), args[1].text().into_owned());
     names::check_stream(&stream).map_err(raise)?;
     names::check_consumer(&consumer).map_err(raise)?;
-    let mut options = Options::parse(&args[2..])?;
+    let mut options = Options::parse_with_callback(&args[2..])?;
     let callback = options.callback("callback")?;
     let limits = limits(&mut options)?;
     let expires = options.timeout("expires")?.unwrap_or(EXPIRES);

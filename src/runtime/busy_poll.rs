@@ -2,10 +2,11 @@
 //!
 //! A server beside the script answers in about a tenth of a millisecond, and much of that is not the server's:
 //! the thread that waits has to be woken, and so has the processor, which on a virtual machine is up to the
-//! host. A driver that stays awake sees the answer at once. It does so only where the last answers came fast
-//! enough for that to pay, and only if the server may have another processor meanwhile.
+//! host. A driver that stays awake sees the answer at once, and keeps a processor busy. It does so only while a
+//! connection wants it (`-busy_poll`), where the last answers came fast enough for that to pay, and if the server
+//! may have another processor meanwhile.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -18,11 +19,13 @@ const LIMIT: Duration = Duration::from_micros(250);
 const SLOWEST: Duration = Duration::from_millis(2);
 
 /// The latest answer is one of so many in what is typical.
-const SHARE: u32 = 8;
+const WEIGHT: u32 = 8;
 
 pub struct BusyPoll {
     /// There is more than one processor.
     affordable: bool,
+    /// How many connections want it.
+    wanted: AtomicUsize,
     /// How long answers take, in microseconds.
     typical: AtomicU32,
     /// A driver wants to stay awake.
@@ -35,6 +38,7 @@ impl BusyPoll {
         let processors = std::thread::available_parallelism();
         BusyPoll {
             affordable: processors.is_ok_and(|number| number.get() > 1),
+            wanted: AtomicUsize::new(0),
             typical: AtomicU32::new(0),
             awake: AtomicBool::new(false),
             begun: Notify::new(),
@@ -64,15 +68,32 @@ impl BusyPoll {
         }
     }
 
+    /// Somebody wants it as long as what this returns is kept.
+    pub fn want(&'static self) -> Wanted {
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        Wanted(self)
+    }
+
     fn pays(&self) -> bool {
-        self.affordable && u128::from(self.typical.load(Ordering::Relaxed)) < LIMIT.as_micros()
+        self.affordable
+            && self.wanted.load(Ordering::Relaxed) > 0
+            && u128::from(self.typical.load(Ordering::Relaxed)) < LIMIT.as_micros()
     }
 
     fn answered_after(&self, time: Duration) {
         let latest = time.min(SLOWEST).as_micros() as u32;
         let typical = self.typical.load(Ordering::Relaxed);
-        let typical = (typical * (SHARE - 1) + latest) / SHARE;
+        let typical = (typical * (WEIGHT - 1) + latest) / WEIGHT;
         self.typical.store(typical, Ordering::Relaxed);
+    }
+}
+
+/// A wish for staying awake.
+pub struct Wanted(&'static BusyPoll);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.wanted.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -101,6 +122,7 @@ mod tests {
     fn busy_poll(affordable: bool) -> BusyPoll {
         BusyPoll {
             affordable,
+            wanted: AtomicUsize::new(1),
             ..BusyPoll::new()
         }
     }
@@ -132,6 +154,18 @@ mod tests {
         assert!(poll.awake.load(Ordering::Relaxed));
         drop(waiting);
         assert!(!poll.awake.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn only_while_somebody_wants_it() {
+        let poll = busy_poll(true);
+        poll.wanted.store(0, Ordering::Relaxed);
+        let poll: &'static BusyPoll = Box::leak(Box::new(poll));
+        assert!(!poll.pays());
+        let wanted = [poll.want(), poll.want()];
+        assert!(poll.pays());
+        drop(wanted);
+        assert!(!poll.pays());
     }
 
     #[test]

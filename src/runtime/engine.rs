@@ -8,8 +8,21 @@
 //! The driver is a background thread, except where a Tcl thread makes one plain wait after the other: there
 //! the Tcl thread, which has nothing else to do, drives while it waits. Its request is written and its answer
 //! read without a second thread being woken on the way, each of which takes a good part of the time of a
-//! request on one machine. The background thread then stays away for a moment longer, as the next wait is
-//! likely to come; if none does, or as soon as the Tcl thread turns to something else, it drives again.
+//! request on one machine (doc/architecture.md has the measurement). The background thread is parked meanwhile.
+//!
+//! ```text
+//!                     as_driver: a Tcl thread parks it
+//!   background thread ───────────────────────────────► Tcl threads drive
+//!        drives                                          │          ▲
+//!          ▲                                the last one │          │ as_driver:
+//!          │                                   has ended ▼          │ its next wait
+//!          └──────────────────────────────────── nobody drives, for GRACE
+//!            GRACE is over, or hand_back: the
+//!            Tcl thread turns to something else
+//! ```
+//!
+//! Tcl threads whose drives overlap take turns within tokio. One that drives for longer than `GRACE` is
+//! preempted by the background thread, which goes on to wait for its turn, and leaves its future to a task.
 
 use std::cell::Cell;
 use std::future::{poll_fn, Future};
@@ -20,46 +33,47 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::busy_poll::BusyPoll;
-use super::gate::GATE;
 use tcl::event;
 use tcl::wait::Progress;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, Notify};
 use tokio::task::unconstrained;
 
-/// For so long after a wait the next one counts as its successor.
-const MOMENT: Duration = Duration::from_millis(2);
+/// For so long after a wait of a thread its next one counts as the successor, and nobody drives if there is
+/// none. So long a thread drives at most.
+const GRACE: Duration = Duration::from_millis(2);
 
 pub struct Engine {
     runtime: Runtime,
-    desk: Mutex<Desk>,
+    drivers: Mutex<Drivers>,
     /// Tells the background thread that it is to drive.
-    called: Condvar,
+    unpark: Condvar,
     /// Tells the background thread to stop driving.
-    release: Notify,
+    park: Notify,
     /// Ends the drives of Tcl threads that take long; a timer for each would cost more than the rest.
-    enough: Notify,
-    /// The background thread does not drive, or will soon stop to: what the desk says, for a quick look.
-    away: AtomicBool,
-    busy_poll: BusyPoll,
+    preempt: Notify,
+    /// [`Drivers::parked`], for a quick look.
+    parked: AtomicBool,
+    pub busy_poll: BusyPoll,
     tasks: mpsc::UnboundedSender<Task>,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-struct Desk {
+struct Drivers {
     /// Tcl threads that drive, or wait for their turn.
-    drivers: usize,
+    present: usize,
     /// Counts the drives that have ended.
-    turns: u64,
-    /// When one of them stopped; none to have the background thread drive at once.
-    last: Option<Instant>,
-    away: bool,
+    ended: u64,
+    /// When the latest of them ended; none to have the background thread drive at once.
+    last_ended: Option<Instant>,
+    /// The background thread does not drive, or will soon stop to.
+    parked: bool,
 }
 
 thread_local! {
     /// When a plain wait of this thread ended, unless it has turned to something else since.
-    static WAITED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static WAIT_ENDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 impl Engine {
@@ -67,22 +81,21 @@ impl Engine {
     pub fn start() -> std::io::Result<&'static Engine> {
         let runtime = Builder::new_current_thread()
             .thread_name("nats")
-            .on_thread_unpark(|| GATE.wait())
             .enable_all()
             .build()?;
         let (tasks, started) = mpsc::unbounded_channel();
         let engine: &'static Engine = Box::leak(Box::new(Engine {
             runtime,
-            desk: Mutex::new(Desk {
-                drivers: 0,
-                turns: 0,
-                last: None,
-                away: false,
+            drivers: Mutex::new(Drivers {
+                present: 0,
+                ended: 0,
+                last_ended: None,
+                parked: false,
             }),
-            called: Condvar::new(),
-            release: Notify::new(),
-            enough: Notify::new(),
-            away: AtomicBool::new(false),
+            unpark: Condvar::new(),
+            park: Notify::new(),
+            preempt: Notify::new(),
+            parked: AtomicBool::new(false),
             busy_poll: BusyPoll::new(),
             tasks,
         }));
@@ -105,27 +118,24 @@ impl Engine {
         let _ = self.tasks.send(Box::pin(task));
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn drivers(&self) -> MutexGuard<'_, Drivers> {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drive_in_background(&self) -> ! {
         loop {
-            self.runtime.block_on(self.release.notified());
-            let mut desk = self.desk();
-            let mut turns = None;
-            while let Some(pause) = desk.pause() {
-                if turns.replace(desk.turns) == Some(desk.turns) {
-                    self.enough.notify_waiters();
+            self.runtime.block_on(self.park.notified());
+            let mut drivers = self.drivers();
+            let mut ended = None;
+            while let Some(pause) = drivers.pause() {
+                if ended.replace(drivers.ended) == Some(drivers.ended) {
+                    self.preempt.notify_waiters();
                 }
-                let woken = self.called.wait_timeout(desk, pause);
-                desk = woken.unwrap_or_else(PoisonError::into_inner).0;
+                let woken = self.unpark.wait_timeout(drivers, pause);
+                drivers = woken.unwrap_or_else(PoisonError::into_inner).0;
             }
-            desk.away = false;
-            self.away.store(false, Ordering::Relaxed);
-            drop(desk);
-            // It finds work at once, and so is not woken by the runtime.
-            GATE.wait();
+            drivers.parked = false;
+            self.parked.store(false, Ordering::Relaxed);
         }
     }
 
@@ -143,31 +153,29 @@ impl Engine {
                 .poll(&mut Context::from_waker(Waker::noop()));
             (future, outcome)
         };
-        if !self.away.load(Ordering::Relaxed) || !is_successor() {
-            GATE.close();
+        if !self.parked.load(Ordering::Relaxed) || !is_successor() {
             return step();
         }
         let mut step = Some(step);
-        self.driving(poll_fn(
+        self.as_driver(poll_fn(
             |_| Poll::Ready(step.take().expect("polled once")()),
         ))
     }
 
     /// Drives the runtime in this thread until the future has its output, there is mail for the thread, or
-    /// a moment or two are over. Does nothing unless another wait of this thread has just ended: for a single one,
+    /// it is preempted. Does nothing unless another wait of this thread has just ended: for a single one,
     /// to stop the background thread and to start it again would cost more than it saves.
     pub fn drive<F: Future + Unpin>(&self, future: F) -> (Option<F::Output>, Progress) {
         if !is_successor() {
             return (None, Progress::Late);
         }
-        GATE.open();
         let waiting = self.busy_poll.begin();
-        let (output, progress) = self.driving(async {
+        let (output, progress) = self.as_driver(async {
             tokio::select! {
                 biased;
                 output = unconstrained(future) => (Some(output), Progress::Answered),
                 () = event::mail() => (None, Progress::Disturbed),
-                () = self.enough.notified() => (None, Progress::Late),
+                () = self.preempt.notified() => (None, Progress::Late),
             }
         });
         if progress != Progress::Disturbed {
@@ -176,23 +184,23 @@ impl Engine {
         (output, progress)
     }
 
-    fn driving<F: Future>(&self, future: F) -> F::Output {
+    fn as_driver<F: Future>(&self, future: F) -> F::Output {
         struct Driver<'a>(&'a Engine);
         impl Drop for Driver<'_> {
             fn drop(&mut self) {
-                let mut desk = self.0.desk();
-                desk.drivers -= 1;
-                desk.turns += 1;
-                desk.last = Some(Instant::now());
+                let mut drivers = self.0.drivers();
+                drivers.present -= 1;
+                drivers.ended += 1;
+                drivers.last_ended = Some(Instant::now());
             }
         }
         {
-            let mut desk = self.desk();
-            desk.drivers += 1;
-            if !desk.away {
-                desk.away = true;
-                self.away.store(true, Ordering::Relaxed);
-                self.release.notify_one();
+            let mut drivers = self.drivers();
+            drivers.present += 1;
+            if !drivers.parked {
+                drivers.parked = true;
+                self.parked.store(true, Ordering::Relaxed);
+                self.park.notify_one();
             }
         }
         let _driver = Driver(self);
@@ -200,34 +208,28 @@ impl Engine {
     }
 
     /// A plain wait of this thread has ended.
-    pub fn waited(&self) {
-        WAITED.set(Some(Instant::now()));
+    pub fn wait_ended(&self) {
+        WAIT_ENDED.set(Some(Instant::now()));
     }
 
-    /// This thread has started something that is to go on without it.
-    pub fn let_go(&self) {
-        WAITED.set(None);
-        if self.away.load(Ordering::Relaxed) {
-            self.desk().last = None;
-            self.called.notify_one();
+    /// This thread turns to something else: what it has started goes on without it.
+    pub fn hand_back(&self) {
+        WAIT_ENDED.set(None);
+        if self.parked.load(Ordering::Relaxed) {
+            self.drivers().last_ended = None;
+            self.unpark.notify_one();
         }
-    }
-
-    /// This thread is done for now: all that it has started goes on.
-    pub fn rest(&self) {
-        self.let_go();
-        GATE.open();
     }
 }
 
-impl Desk {
-    /// How long the background thread stays away at least.
+impl Drivers {
+    /// How long the background thread stays parked at least.
     fn pause(&self) -> Option<Duration> {
-        if self.drivers > 0 {
-            return Some(MOMENT);
+        if self.present > 0 {
+            return Some(GRACE);
         }
-        MOMENT
-            .checked_sub(self.last?.elapsed())
+        GRACE
+            .checked_sub(self.last_ended?.elapsed())
             .filter(|pause| !pause.is_zero())
     }
 }
@@ -239,5 +241,7 @@ async fn start_all(mut tasks: mpsc::UnboundedReceiver<Task>) {
 }
 
 fn is_successor() -> bool {
-    WAITED.get().is_some_and(|waited| waited.elapsed() < MOMENT)
+    WAIT_ENDED
+        .get()
+        .is_some_and(|ended| ended.elapsed() < GRACE)
 }

@@ -1,4 +1,4 @@
-//! Bounded fuzzing for `cargo test`: many inputs made from a few samples, reproducible by a seed.
+//! Property tests of what reads input from outside: many inputs, made from a few samples.
 //!
 //! ```
 //! fuzz::texts(&["a.b", "$KV.b.k"], |text| {
@@ -6,12 +6,20 @@
 //! });
 //! ```
 //!
-//! Environment: `FUZZ_ROUNDS` (inputs for each test, 20000), `FUZZ_SEED` (default: another one each
-//! time). A failure prints the seed and the input. `make fuzz` runs for longer.
+//! It is [proptest] with one strategy: a sample with some changes, now and then noise. An input that fails is made
+//! smaller, printed, and kept in `proptest-regressions/` beside the sources, from where it is tried first the next time.
+//! `PROPTEST_CASES` says how many inputs each test gets (5000). `make fuzz` runs for longer.
 #![forbid(unsafe_code)]
 
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::panic::Location;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, Index};
+use proptest::test_runner::{FileFailurePersistence, TestError, TestRunner};
+
+/// Inputs for each test, unless `PROPTEST_CASES` says something else.
+const CASES: u32 = 5_000;
 
 /// What parsers stumble over: separators, ends, numbers at limits, text that is no UTF-8.
 const TOKENS: [&[u8]; 32] = [
@@ -49,97 +57,113 @@ const TOKENS: [&[u8]; 32] = [
     b"\xf0\x9f\xa6\x80",
 ];
 
+/// The longest piece that one change takes away or repeats.
+const LONGEST_PIECE: usize = 8;
+
 /// Calls a test with byte strings.
 ///
 /// # Panics
 /// If the test does; it says for which input.
+#[track_caller]
 pub fn bytes(samples: &[&[u8]], test: impl Fn(&[u8])) {
-    let seed = setting("FUZZ_SEED").unwrap_or_else(now);
-    let rounds = setting("FUZZ_ROUNDS").unwrap_or(20_000);
-    let mut source = Source::new(seed);
-    for round in 0..rounds {
-        let input = source.input(samples);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(&input))) {
-            eprintln!(
-                "FUZZ_SEED={seed}, round {round}: {:?}",
-                String::from_utf8_lossy(&input)
-            );
-            resume_unwind(panic);
-        }
-    }
+    run(samples, Location::caller().file(), |input| test(&input));
 }
 
 /// Calls a test with texts: what is no UTF-8 is replaced.
 ///
 /// # Panics
 /// As [`bytes`].
+#[track_caller]
 pub fn texts(samples: &[&str], test: impl Fn(&str)) {
     let samples: Vec<&[u8]> = samples.iter().map(|sample| sample.as_bytes()).collect();
-    bytes(&samples, |input| test(&String::from_utf8_lossy(input)));
+    run(&samples, Location::caller().file(), |input| {
+        test(&String::from_utf8_lossy(&input));
+    });
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |time| time.as_nanos() as u64)
-}
-
-/// Random numbers (xorshift64*) and what is made of them.
-struct Source(u64);
-
-impl Source {
-    fn new(seed: u64) -> Source {
-        // Zero would stay zero.
-        Source(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+fn run(samples: &[&[u8]], source_file: &'static str, test: impl Fn(Vec<u8>)) {
+    let mut config = ProptestConfig::with_source_file(source_file);
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
     }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
-    }
-
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// A sample with some changes; now and then noise.
-    fn input(&mut self, samples: &[&[u8]]) -> Vec<u8> {
-        if samples.is_empty() || self.below(20) == 0 {
-            return (0..self.below(64)).map(|_| self.next() as u8).collect();
+    config.failure_persistence = Some(Box::new(FileFailurePersistence::SourceParallel(
+        "proptest-regressions",
+    )));
+    let mut runner = TestRunner::new(config);
+    let outcome = runner.run(&inputs(samples), |input| {
+        test(input);
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, input)) => {
+            panic!("{reason}\ninput: {:?}", String::from_utf8_lossy(&input))
         }
-        let mut input = samples[self.below(samples.len())].to_vec();
-        for _ in 0..self.below(5) {
-            self.change(&mut input, samples);
-        }
-        input
+        Err(error) => panic!("{error}"),
     }
+}
 
-    fn change(&mut self, input: &mut Vec<u8>, samples: &[&[u8]]) {
-        let at = self.below(input.len() + 1);
-        let end = at + self.below((input.len() - at).min(8) + 1);
-        match self.below(6) {
-            0 => drop(input.drain(at..end)),
-            1 => drop(input.splice(at..end, TOKENS[self.below(TOKENS.len())].iter().copied())),
-            2 => drop(input.splice(at..at, TOKENS[self.below(TOKENS.len())].iter().copied())),
-            3 => input.truncate(at),
-            4 => {
-                let copy = input[at..end].to_vec();
-                for _ in 0..=self.below(20) {
-                    input.splice(at..at, copy.iter().copied());
-                }
+/// A change of an input. It shrinks to one that takes nothing away and adds nothing.
+#[derive(Debug, Clone)]
+enum Change {
+    Remove(Piece),
+    Replace(Piece, &'static [u8]),
+    Insert(Index, &'static [u8]),
+    Truncate(Index),
+    Repeat(Piece, usize),
+    /// Goes on as another sample does from somewhere on.
+    Join(Index, Vec<u8>, Index),
+}
+
+/// Where a piece begins, and its length.
+type Piece = (Index, usize);
+
+fn inputs(samples: &[&[u8]]) -> impl Strategy<Value = Vec<u8>> {
+    let samples: Vec<Vec<u8>> = samples.iter().map(|sample| sample.to_vec()).collect();
+    let changed =
+        (select(samples.clone()), vec(change(samples), 0..5)).prop_map(|(mut input, changes)| {
+            changes.iter().for_each(|change| change.apply(&mut input));
+            input
+        });
+    prop_oneof![19 => changed, 1 => vec(any::<u8>(), 0..64)]
+}
+
+fn change(samples: Vec<Vec<u8>>) -> impl Strategy<Value = Change> {
+    let at = any::<Index>;
+    let piece = || (at(), 0..=LONGEST_PIECE);
+    let token = || select(&TOKENS[..]);
+    prop_oneof![
+        piece().prop_map(Change::Remove),
+        (piece(), token()).prop_map(|(piece, token)| Change::Replace(piece, token)),
+        (at(), token()).prop_map(|(at, token)| Change::Insert(at, token)),
+        at().prop_map(Change::Truncate),
+        (piece(), 0..20_usize).prop_map(|(piece, times)| Change::Repeat(piece, times)),
+        (at(), select(samples), at()).prop_map(|(at, other, from)| Change::Join(at, other, from)),
+    ]
+}
+
+impl Change {
+    fn apply(&self, input: &mut Vec<u8>) {
+        let place = |at: &Index| at.index(input.len() + 1);
+        let range = |(at, length): &Piece| place(at)..(place(at) + length).min(input.len());
+        match self {
+            Change::Remove(piece) => drop(input.drain(range(piece))),
+            Change::Replace(piece, token) => {
+                drop(input.splice(range(piece), token.iter().copied()));
             }
-            _ => {
-                let other = samples[self.below(samples.len())];
-                let from = self.below(other.len() + 1);
-                input.truncate(at);
-                input.extend_from_slice(&other[from..]);
+            Change::Insert(at, token) => {
+                let at = place(at);
+                drop(input.splice(at..at, token.iter().copied()));
+            }
+            Change::Truncate(at) => input.truncate(place(at)),
+            Change::Repeat(piece, times) => {
+                let range = range(piece);
+                let copies = input[range.clone()].repeat(*times);
+                drop(input.splice(range.start..range.start, copies));
+            }
+            Change::Join(at, other, from) => {
+                input.truncate(place(at));
+                input.extend_from_slice(&other[from.index(other.len() + 1)..]);
             }
         }
     }
@@ -151,23 +175,27 @@ mod tests {
     use std::cell::RefCell;
 
     #[test]
-    fn a_seed_repeats_its_inputs() {
-        let made = |seed| {
-            let mut source = Source::new(seed);
-            (0..100)
-                .map(|_| source.input(&[b"abc", b"x.y.z"]))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(made(7), made(7));
-        assert_ne!(made(7), made(8));
-    }
-
-    #[test]
     fn inputs_vary() {
         let seen = RefCell::new(std::collections::HashSet::new());
         texts(&["a.b.c"], |text| {
             seen.borrow_mut().insert(text.to_owned());
         });
         assert!(seen.borrow().len() > 1000);
+    }
+
+    #[test]
+    fn a_failing_input_is_made_smaller() {
+        let mut runner = TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(CASES)
+        });
+        let outcome = runner.run(&inputs(&[b"abcabcabc"]), |input| {
+            prop_assert!(!input.contains(&b':'));
+            Ok(())
+        });
+        match outcome {
+            Err(TestError::Fail(_, input)) => assert!(input.len() <= 10, "{input:?}"),
+            other => panic!("{other:?}"),
+        }
     }
 }

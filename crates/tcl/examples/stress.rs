@@ -1,8 +1,10 @@
-//! A library for `tests/threads.rs`: queues and waits that are served by many threads at once.
+//! A library for `tests/threads.rs` and `tests/panics.rs`: queues and waits that are served by many threads
+//! at once.
 //!
 //! `Stress create s`, then `s wait us` waits until another thread answers, about so many microseconds
 //! later, and returns the number; `s receive threads items command` has so many threads send so many
-//! items each, and calls the command with `ok` once all have come, each thread's in order.
+//! items each, and calls the command with `ok` once all have come, each thread's in order. `s panic where`
+//! panics in a `call`, in the `thread` that it waits for, in its `answer` or in the `step` of a target.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,14 +13,14 @@ use std::time::Duration;
 
 use tcl::class::Construct;
 use tcl::event::{self, Receiver, Target, Ticket};
-use tcl::interp::Scope;
+use tcl::interp::Preserved;
 use tcl::wait::{self, Completer};
-use tcl::{Call, Class, Interp, Method, Obj, Outcome, Result};
+use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
 tcl::entry_point!(Stress_Init => init);
 
 fn init(interp: Interp) -> Result<()> {
-    tcl::class::define::<Stress>(interp)?;
+    tcl::define::<Stress>(interp)?;
     interp.provide(c"stress", c"1.0")
 }
 
@@ -29,6 +31,7 @@ impl Class for Stress {
     const METHODS: &'static [Method<Self>] = &[
         Method::new("wait", "us", 1..=1, wait),
         Method::new("receive", "threads items command", 3..=3, receive),
+        Method::new("panic", "where", 1..=1, panic),
     ];
 
     fn construct(_: &Construct) -> Result<Self> {
@@ -65,14 +68,14 @@ fn answer(answer: Answer) {
 
 fn wait(call: &Call<Stress>) -> Result<Outcome> {
     let us = call.args[0].to_i64().unwrap_or(0).unsigned_abs();
-    let (wait, completer) = wait::operation(|_, us: u64| Ok(Obj::from(us)));
+    let (wait, completer) = wait::operation(|_, us: u64| Ok(Obj::from(us)))?;
     answer((us, completer));
     Ok(Outcome::Wait(wait))
 }
 
 /// Takes what the threads send, and calls the command at the end.
 struct Inbox {
-    interp: Interp,
+    object: Object,
     mail: Receiver<(usize, u64)>,
     /// The next number from each thread.
     next: RefCell<Vec<u64>>,
@@ -82,6 +85,10 @@ struct Inbox {
 }
 
 impl Target for Inbox {
+    fn interp(&self) -> Option<Preserved> {
+        self.object.interp()
+    }
+
     fn step(self: Rc<Self>) -> bool {
         let Some((thread, number)) = self.mail.pop() else {
             return false;
@@ -94,8 +101,8 @@ impl Target for Inbox {
             drop(ticket);
             let word = if wrong { "out of order" } else { "ok" };
             let words = [self.command.clone(), Obj::from(word)];
-            if let Err(error) = self.interp.call(&words, Scope::Global) {
-                self.interp.background_error(error);
+            if let Some(interp) = self.object.interp() {
+                interp.callback(&words, []);
             }
         }
         true
@@ -109,14 +116,14 @@ fn receive(call: &Call<Stress>) -> Result<Outcome> {
     let (inbox, ticket) = event::register(|notifier| {
         mail.attach(notifier);
         Rc::new(Inbox {
-            interp: call.interp,
+            object: call.object.clone(),
             mail,
             next: RefCell::new(vec![0; threads as usize]),
             left: Cell::new(threads * items),
             command: call.args[2].clone(),
             ticket: RefCell::default(),
         })
-    });
+    })?;
     *inbox.ticket.borrow_mut() = Some(ticket);
     for thread in 0..threads as usize {
         let sender = sender.clone();
@@ -131,4 +138,53 @@ fn receive(call: &Call<Stress>) -> Result<Outcome> {
         });
     }
     Outcome::empty()
+}
+
+/// Has a step that panics, once.
+struct Fragile {
+    object: Object,
+    ticket: RefCell<Option<Ticket>>,
+}
+
+impl Target for Fragile {
+    fn interp(&self) -> Option<Preserved> {
+        self.object.interp()
+    }
+
+    fn step(self: Rc<Self>) -> bool {
+        match self.ticket.take() {
+            Some(_) => panic!("in a step"),
+            None => false,
+        }
+    }
+}
+
+fn panic(call: &Call<Stress>) -> Result<Outcome> {
+    match &*call.args[0].text() {
+        "thread" => {
+            let (wait, completer) = wait::operation(|_, ()| Ok(Obj::empty()))?;
+            std::thread::spawn(move || {
+                let _completer: Completer<()> = completer;
+                panic!("in a thread");
+            });
+            Ok(Outcome::Wait(wait))
+        }
+        "answer" => {
+            let (wait, completer) = wait::operation(|_, ()| panic!("in an answer"))?;
+            completer.complete(());
+            Ok(Outcome::Wait(wait))
+        }
+        "step" => {
+            let (target, ticket) = event::register(|notifier| {
+                notifier.notify();
+                Rc::new(Fragile {
+                    object: call.object.clone(),
+                    ticket: RefCell::default(),
+                })
+            })?;
+            *target.ticket.borrow_mut() = Some(ticket);
+            Outcome::empty()
+        }
+        _ => panic!("in a call"),
+    }
 }

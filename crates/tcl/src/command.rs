@@ -1,9 +1,9 @@
 //! Plain commands as tables of functions.
 
-use crate::class::wrong_args;
+use crate::class::Outcome;
 use crate::error::{Error, Result};
 use crate::guard;
-use crate::interp::{c_string, Interp};
+use crate::interp::{c_string, wrong_args, Interp};
 use crate::stubs;
 use crate::value::Obj;
 use core::ffi::{c_int, c_void};
@@ -17,7 +17,7 @@ pub struct Command {
     pub usage: &'static str,
     /// How many arguments there may be.
     pub args: RangeInclusive<usize>,
-    pub call: fn(Interp, &[Obj]) -> Result<Obj>,
+    pub call: fn(Interp, &[Obj]) -> Result<Outcome>,
 }
 
 /// Makes the commands of a table in this interpreter.
@@ -27,16 +27,25 @@ pub fn define(interp: Interp, commands: &'static [Command]) -> Result<()> {
         let data = row as *const Command as *mut c_void;
         // SAFETY: the row is static and goes with `on_command`.
         let token = unsafe {
-            stubs::create_obj_command(interp.as_ptr(), name.as_ptr(), on_command, data, None)
+            let i = interp.as_ptr();
+            stubs::nr_create_command(i, name.as_ptr(), on_plain_call, on_command, data, None)
         };
         if token.is_null() {
-            return Err(Error::new(
-                format!("cannot make command {}", row.name),
-                &["NATS", "ErrInternal"],
-            ));
+            return Err(Error::internal(format!("cannot make command {}", row.name)));
         }
     }
     Ok(())
+}
+
+/// For those who call a command's procedure themselves.
+unsafe extern "C" fn on_plain_call(
+    data: stubs::ClientData,
+    interp: *mut stubs::Interp,
+    objc: c_int,
+    objv: *const *mut stubs::Obj,
+) -> c_int {
+    // SAFETY: what Tcl passes.
+    unsafe { stubs::nr_call_obj_proc(interp, on_command, data, objc as usize, objv) }
 }
 
 unsafe extern "C" fn on_command(
@@ -54,7 +63,6 @@ unsafe extern "C" fn on_command(
         if !row.args.contains(&args.len()) {
             return wrong_args(interp, name, row.usage);
         }
-        interp.set_result(&(row.call)(interp, args)?);
-        Ok(stubs::OK)
+        Ok((row.call)(interp, args)?.leave(interp, || Box::new(|_| {})))
     })
 }

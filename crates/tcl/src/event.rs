@@ -8,12 +8,18 @@
 //! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN_TIME`], so that timers,
 //! files and Tk are served in between.
 //!
+//! A script that waits in `vwait` for a value of a variable sees the value that is there when an event has
+//! ended. A target whose variables are waited for so ends the event itself with each of them ([`end_event`]).
+//!
 //! Nested event loops: a target stays in the ready list while one of its items is handled, so that an
 //! event loop entered by a callback goes on with the next item, as it does with Tcl's own events. A
 //! callback that does so for each item would nest as deep as there are items; from [`MAX_DEPTH`] on
 //! the target's other items wait for the innermost callback to return.
 
+use crate::error::{Error, Result};
+use crate::fork;
 use crate::guard;
+use crate::interp::Preserved;
 use crate::mailbox::Mailbox;
 use crate::stubs;
 use crate::value::Obj;
@@ -42,10 +48,16 @@ const MAX_DEPTH: usize = 32;
 pub trait Target {
     /// Handles one item. Returns whether there may be more.
     fn step(self: Rc<Self>) -> bool;
+
+    /// The interpreter that hears of a panic in a step.
+    fn interp(&self) -> Option<Preserved>;
+
+    /// This process was forked, and nothing comes any more. To be told to whoever waits.
+    fn forked(self: Rc<Self>) {}
 }
 
-/// The part of a thread that other threads see.
-struct Door {
+/// A Tcl thread, as other threads see it.
+struct Remote {
     thread: ThreadId,
     /// Its exit handler closes this.
     mailbox: Mailbox,
@@ -61,16 +73,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Door {
+impl Remote {
     fn post(&self, id: u64) {
-        // SAFETY: the thread lives, since its exit handler closes the mailbox first.
-        let alert = || unsafe { stubs::thread_alert(self.thread.0) };
+        let alert = || {
+            // SAFETY: the thread lives, since its exit handler closes the mailbox first.
+            fork::not_while_forking(|| unsafe { stubs::thread_alert(self.thread.0) });
+        };
         self.mailbox.post(id, || self.is_own(), alert);
     }
 
     /// Whether this is the calling thread's.
     fn is_own(&self) -> bool {
-        thread().is_some_and(|thread| std::ptr::eq(&*thread.door, self))
+        thread().is_some_and(|thread| std::ptr::eq(&*thread.remote, self))
     }
 }
 
@@ -78,12 +92,12 @@ impl Door {
 #[derive(Clone)]
 pub struct Notifier {
     id: u64,
-    door: Arc<Door>,
+    remote: Arc<Remote>,
 }
 
 impl Notifier {
     pub fn notify(&self) {
-        self.door.post(self.id);
+        self.remote.post(self.id);
     }
 }
 
@@ -105,7 +119,7 @@ impl Drop for Ticket {
 
 /// A target and how it stands.
 #[derive(Clone)]
-struct Place {
+struct Registration {
     target: Rc<dyn Target>,
     steps: Rc<Steps>,
 }
@@ -120,8 +134,8 @@ struct Steps {
 
 /// A Tcl thread's side.
 struct Thread {
-    door: Arc<Door>,
-    targets: RefCell<FxHashMap<u64, Place>>,
+    remote: Arc<Remote>,
+    targets: RefCell<FxHashMap<u64, Registration>>,
     next_id: Cell<u64>,
     /// Constant values, made once and shared by all who need them.
     words: RefCell<FxHashMap<&'static str, Obj>>,
@@ -131,12 +145,16 @@ struct Thread {
     queued: Cell<bool>,
     /// The last event was cut short: the next pass of the event loop is left to idle callbacks, which
     /// Tcl serves only when no event is ready.
-    rest: Cell<bool>,
+    idle_turn: Cell<bool>,
     /// Counts turns of targets.
     turns: Cell<u64>,
+    /// Counts calls of [`end_event`].
+    ends: Cell<u64>,
     /// When the notifier last looked for everything, files too.
     looked: Cell<Instant>,
     pass: Cell<Pass>,
+    /// The targets know that this process was forked.
+    forked: Cell<bool>,
 }
 
 /// What the next pass through the event sources is.
@@ -168,21 +186,23 @@ pub(crate) fn start_thread() {
         stubs::create_thread_exit_handler(on_thread_exit, null_mut());
         stubs::get_current_thread()
     };
-    let door = Arc::new(Door {
+    let remote = Arc::new(Remote {
         thread: ThreadId(id),
         mailbox: Mailbox::new(),
     });
     let thread = Rc::new(Thread {
-        door,
+        remote,
         targets: RefCell::default(),
         next_id: Cell::new(1),
         words: RefCell::default(),
         ready: RefCell::default(),
         queued: Cell::new(false),
-        rest: Cell::new(false),
+        idle_turn: Cell::new(false),
         turns: Cell::new(0),
+        ends: Cell::new(0),
         looked: Cell::new(Instant::now()),
         pass: Cell::new(Pass::Ordinary),
+        forked: Cell::new(false),
     });
     THREAD.with(|t| *t.borrow_mut() = Some(thread));
 }
@@ -190,6 +210,14 @@ pub(crate) fn start_thread() {
 /// A number that stays the same from one step of a target to its next one if nothing has run in between.
 pub fn turn() -> u64 {
     thread().map_or(0, |thread| thread.turns.get())
+}
+
+/// Called in a step: the present event of Tcl ends with it. What else waits comes with the next event, the
+/// target's own items first.
+pub fn end_event() {
+    if let Some(thread) = thread() {
+        thread.ends.set(thread.ends.get() + 1);
+    }
 }
 
 static BEFORE_SLEEP: OnceLock<fn()> = OnceLock::new();
@@ -215,7 +243,7 @@ impl Future for Mail {
         let Some(thread) = &self.0 else {
             return Poll::Ready(());
         };
-        thread.door.mailbox.wake_instead(cx.waker());
+        thread.remote.mailbox.wake_instead(cx.waker());
         match thread.has_work() {
             true => Poll::Ready(()),
             false => Poll::Pending,
@@ -226,7 +254,7 @@ impl Future for Mail {
 impl Drop for Mail {
     fn drop(&mut self) {
         if let Some(thread) = &self.0 {
-            thread.door.mailbox.wake_no_more();
+            thread.remote.mailbox.wake_no_more();
         }
     }
 }
@@ -268,60 +296,67 @@ pub(crate) fn serve_known() {
     thread.pass.set(Pass::Ordinary);
 }
 
-/// Gives a target its place in this thread. The target is made from the notifier that reaches it.
+/// Registers a target in this thread. The target is made from the notifier that reaches it.
 ///
-/// # Panics
-/// If the package was not loaded in this thread, or the thread is exiting.
-pub fn register<T: Target + 'static>(make: impl FnOnce(Notifier) -> Rc<T>) -> (Rc<T>, Ticket) {
-    let thread = thread().expect("this thread is exiting");
+/// # Errors
+/// `ErrInternal` if this thread is exiting: its exit handlers may still run script.
+pub fn register<T: Target + 'static>(
+    make: impl FnOnce(Notifier) -> Rc<T>,
+) -> Result<(Rc<T>, Ticket)> {
+    let Some(thread) = thread() else {
+        return Err(Error::internal("this thread is exiting"));
+    };
     let id = thread.next_id.get();
     thread.next_id.set(id + 1);
     let target = make(Notifier {
         id,
-        door: thread.door.clone(),
+        remote: thread.remote.clone(),
     });
-    let place = Place {
+    let registration = Registration {
         target: target.clone(),
         steps: Rc::default(),
     };
-    thread.targets.borrow_mut().insert(id, place);
+    thread.targets.borrow_mut().insert(id, registration);
     let ticket = Ticket {
         id,
         thread: Rc::downgrade(&thread),
     };
-    (target, ticket)
+    Ok((target, ticket))
 }
 
 /// A constant text as a value that this thread makes once, such as a dict key.
-///
-/// # Panics
-/// As [`register`].
 pub fn word(text: &'static str) -> Obj {
-    let thread = thread().expect("this thread is exiting");
+    let Some(thread) = thread() else {
+        return Obj::from(text);
+    };
     let mut words = thread.words.borrow_mut();
     words.entry(text).or_insert_with(|| Obj::from(text)).clone()
 }
 
 impl Thread {
     fn has_work(&self) -> bool {
-        self.door.mailbox.has_mail() || !self.ready.borrow().is_empty()
+        // The mailbox of a forked process may be locked for ever.
+        if fork::is_forked() {
+            return !self.forked.get();
+        }
+        self.remote.mailbox.has_mail() || !self.ready.borrow().is_empty()
     }
 
     /// The next target in turn, which stays ready behind the others.
-    fn next(&self) -> Option<(u64, Place)> {
+    fn next(&self) -> Option<(u64, Registration)> {
         loop {
             let mut ready = self.ready.borrow_mut();
-            if ready.is_empty() || self.door.mailbox.has_mail() {
-                self.door.mailbox.take(&mut ready);
+            if ready.is_empty() || self.remote.mailbox.has_mail() {
+                self.remote.mailbox.take(&mut ready);
             }
             let id = ready.pop_front()?;
             match self.targets.borrow().get(&id) {
-                Some(place) if place.steps.depth.get() >= MAX_DEPTH => {
-                    place.steps.parked.set(true);
+                Some(registration) if registration.steps.depth.get() >= MAX_DEPTH => {
+                    registration.steps.parked.set(true);
                 }
-                Some(place) => {
+                Some(registration) => {
                     ready.push_back(id);
-                    return Some((id, place.clone()));
+                    return Some((id, registration.clone()));
                 }
                 None => {}
             }
@@ -344,9 +379,14 @@ impl Thread {
         }
     }
 
-    fn step(&self, id: u64, place: &Place) -> bool {
+    /// Puts a target first.
+    fn goes_on_first(&self, id: u64) {
+        self.finished(id);
+        self.ready.borrow_mut().push_front(id);
+    }
+
+    fn step(&self, id: u64, registration: &Registration) -> bool {
         struct Ended<'a>(&'a Thread, u64, &'a Steps);
-        // A panic ends a step, too.
         impl Drop for Ended<'_> {
             fn drop(&mut self) {
                 let Ended(thread, id, steps) = self;
@@ -356,21 +396,51 @@ impl Thread {
                 }
             }
         }
-        place.steps.depth.set(place.steps.depth.get() + 1);
-        let _ended = Ended(self, id, &place.steps);
-        place.target.clone().step()
+        registration
+            .steps
+            .depth
+            .set(registration.steps.depth.get() + 1);
+        let _ended = Ended(self, id, &registration.steps);
+        guard::catch(|| registration.target.clone().step()).unwrap_or_else(|error| {
+            if let Some(interp) = registration.target.interp() {
+                interp.get().background_error(error);
+            }
+            true
+        })
+    }
+
+    fn tell_of_fork(&self) {
+        if self.forked.replace(true) {
+            return;
+        }
+        let registrations: Vec<Registration> = self.targets.borrow().values().cloned().collect();
+        for registration in registrations {
+            registration.target.forked();
+        }
     }
 
     fn take_turns(&self) {
+        if fork::is_forked() {
+            return self.tell_of_fork();
+        }
         let start = Instant::now();
         while start.elapsed() < TURN_TIME {
-            let Some((id, place)) = self.next() else {
+            let Some((id, registration)) = self.next() else {
                 return;
             };
             self.turns.set(self.turns.get() + 1);
+            let ends = self.ends.get();
             let mut more = true;
             for step in 1..=SLICE {
-                more = self.step(id, &place);
+                more = self.step(id, &registration);
+                if fork::is_forked() {
+                    return;
+                }
+                if self.ends.get() != ends {
+                    self.goes_on_first(id);
+                    self.idle_turn.set(true);
+                    return;
+                }
                 let late = step % CLOCK == 0 && start.elapsed() >= TURN_TIME;
                 if !more || late {
                     break;
@@ -382,16 +452,24 @@ impl Thread {
                 false => self.finished(id),
             }
         }
-        self.rest.set(self.has_work());
+        self.idle_turn.set(self.has_work());
     }
 }
 
-unsafe extern "C" fn on_setup(_: stubs::ClientData, _flags: core::ffi::c_int) {
+/// Whether a pass through the event loop is for events of our kind: they come as those of a file do.
+fn is_for_us(flags: core::ffi::c_int) -> bool {
+    flags & stubs::FILE_EVENTS != 0
+}
+
+unsafe extern "C" fn on_setup(_: stubs::ClientData, flags: core::ffi::c_int) {
     guard::quiet((), || {
         let Some(thread) = thread() else { return };
-        if thread.has_work() {
+        if is_for_us(flags) && thread.has_work() {
             // SAFETY: called from within the notifier of this thread.
             unsafe { stubs::dont_block() }
+        }
+        if fork::is_forked() {
+            return;
         }
         if let (Some(f), Pass::Ordinary) = (BEFORE_SLEEP.get(), thread.pass.get()) {
             f();
@@ -399,13 +477,16 @@ unsafe extern "C" fn on_setup(_: stubs::ClientData, _flags: core::ffi::c_int) {
     });
 }
 
-unsafe extern "C" fn on_check(_: stubs::ClientData, _flags: core::ffi::c_int) {
+unsafe extern "C" fn on_check(_: stubs::ClientData, flags: core::ffi::c_int) {
     guard::quiet((), || {
         let Some(thread) = thread() else { return };
+        if !is_for_us(flags) {
+            return;
+        }
         if thread.pass.replace(Pass::Ordinary) != Pass::WithoutNotifier {
             thread.looked.set(Instant::now());
         }
-        if !thread.has_work() || thread.queued.get() || thread.rest.take() {
+        if !thread.has_work() || thread.queued.get() || thread.idle_turn.take() {
             return;
         }
         thread.queued.set(true);
@@ -421,7 +502,11 @@ unsafe extern "C" fn on_check(_: stubs::ClientData, _flags: core::ffi::c_int) {
     });
 }
 
-unsafe extern "C" fn on_event(_: *mut stubs::Event, _flags: core::ffi::c_int) -> core::ffi::c_int {
+unsafe extern "C" fn on_event(_: *mut stubs::Event, flags: core::ffi::c_int) -> core::ffi::c_int {
+    if !is_for_us(flags) {
+        // It stays in Tcl's queue.
+        return 0;
+    }
     guard::quiet((), || {
         if let Some(thread) = thread() {
             // Before any script runs: a nested event loop queues an event of its own.
@@ -443,9 +528,12 @@ unsafe extern "C" fn on_thread_exit(_: stubs::ClientData) {
         };
         // SAFETY: the same source as in `start_thread`, whose procedures take no data.
         unsafe { stubs::delete_event_source(on_setup, on_check, null_mut()) };
-        thread.door.mailbox.close();
-        // Values held by targets are released here, while this thread's Tcl still lives.
         let targets = std::mem::take(&mut *thread.targets.borrow_mut());
+        if fork::is_forked() {
+            return fork::keep(targets);
+        }
+        thread.remote.mailbox.close();
+        // Values held by targets are released here, while this thread's Tcl still lives.
         let words = std::mem::take(&mut *thread.words.borrow_mut());
         drop((targets, words));
     });
@@ -526,12 +614,25 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Nothing comes in a forked process.
     pub fn pop(&self) -> Option<T> {
+        if fork::is_forked() {
+            return None;
+        }
         let mut batch = self.batch.borrow_mut();
         if batch.is_empty() {
             std::mem::swap(&mut *batch, &mut *lock(&self.shared.items));
         }
         batch.pop_front()
+    }
+
+    /// Looks at all that waits. Others that send have to wait meanwhile.
+    pub fn for_each(&self, mut look: impl FnMut(&T)) {
+        if fork::is_forked() {
+            return;
+        }
+        self.batch.borrow().iter().for_each(&mut look);
+        lock(&self.shared.items).iter().for_each(look);
     }
 
     /// Forgets all that waits.

@@ -1,22 +1,70 @@
 //! An interpreter: results, errors, variables, evaluation.
 
 use crate::error::{Error, Result};
-use crate::event;
-use crate::guard;
-use crate::stubs::{self, InitError};
+use crate::stubs;
 use crate::text;
 use crate::value::Obj;
 use core::ffi::{c_int, CStr};
 use core::ptr::{self, NonNull};
 use std::ffi::CString;
-use std::ops::Deref;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
-/// An interpreter of this thread.
+/// An interpreter of this thread, for as long as it is certain to be there: mostly the call that it was
+/// passed to, since Tcl keeps an interpreter's memory while a command of it runs.
 ///
-/// A copy of it is only kept where something else tells that the interpreter still lives: an
-/// [`crate::Object`], a suspended command, or [`Interp::preserve`].
+/// It cannot be kept any longer:
+///
+/// ```compile_fail,E0597
+/// fn keep(object: &tcl::Object) -> Option<bool> {
+///     let interp = {
+///         let preserved = object.interp()?;
+///         preserved.get()
+///     };
+///     Some(interp.is_safe())
+/// }
+/// ```
+///
+/// ```compile_fail,E0521
+/// fn keep(interp: tcl::Interp) {
+///     std::thread_local!(static KEPT: std::cell::Cell<Option<tcl::Interp<'static>>> = Default::default());
+///     KEPT.set(Some(interp));
+/// }
+/// ```
+///
+/// and stays in its thread:
+///
+/// ```compile_fail,E0277
+/// fn send(_: impl Send) {}
+/// fn to_another_thread(interp: tcl::Interp<'static>) {
+///     send(interp);
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share(_: impl Sync) {}
+/// fn with_another_thread(interp: tcl::Interp<'static>) {
+///     share(interp);
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Interp(NonNull<stubs::Interp>);
+pub struct Interp<'a>(NonNull<stubs::Interp>, PhantomData<&'a ()>);
+
+/// An interpreter that is kept by those who learn by other means whether it still lives.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept(NonNull<stubs::Interp>);
+
+impl Kept {
+    pub(crate) fn as_ptr(self) -> *mut stubs::Interp {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    /// The interpreter lives.
+    pub(crate) unsafe fn preserve(self) -> Preserved {
+        Interp(self.0, PhantomData).preserve()
+    }
+}
 
 /// Where a script runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,32 +76,58 @@ pub enum Scope {
 }
 
 /// Keeps the interpreter's memory while script runs that may delete it.
-pub struct Preserved(Interp);
+pub struct Preserved(NonNull<stubs::Interp>);
 
 impl Preserved {
+    pub fn get(&self) -> Interp<'_> {
+        Interp(self.0, PhantomData)
+    }
+
     /// Runs a callback: command prefix and arguments, at global level. Its errors go to the background
     /// error handler. Returns whether the interpreter still lives.
     pub fn callback(&self, prefix: &[Obj], arguments: impl IntoIterator<Item = Obj>) -> bool {
-        let arguments = arguments.into_iter();
-        let mut words = Vec::with_capacity(prefix.len() + arguments.size_hint().0);
-        words.extend_from_slice(prefix);
-        words.extend(arguments);
-        if self.is_deleted() {
+        let interp = self.get();
+        if interp.is_deleted() {
             return false;
         }
-        if let Err(error) = self.call(&words, Scope::Global) {
-            self.background_error(error);
+        if let Err(error) = interp.call(&with(prefix, arguments), Scope::Global) {
+            interp.background_error(error);
         }
-        !self.is_deleted()
+        !interp.is_deleted()
+    }
+
+    /// As [`Preserved::callback`], for one of several: `break` says that no more are wanted, as the end of the
+    /// interpreter does, and `continue` has no effect.
+    pub fn callback_in_loop(
+        &self,
+        prefix: &[Obj],
+        arguments: impl IntoIterator<Item = Obj>,
+    ) -> ControlFlow<()> {
+        let interp = self.get();
+        if interp.is_deleted() {
+            return ControlFlow::Break(());
+        }
+        // SAFETY: a live interpreter. Outside of any command Tcl would make an error of `break`.
+        unsafe { stubs::allow_exceptions(interp.as_ptr()) };
+        match interp.call(&with(prefix, arguments), Scope::Global) {
+            Err(Error::Raised(stubs::BREAK)) => return ControlFlow::Break(()),
+            Ok(_) | Err(Error::Raised(stubs::CONTINUE)) => {}
+            Err(error) => interp.background_error(error),
+        }
+        match interp.is_deleted() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 }
 
-impl Deref for Preserved {
-    type Target = Interp;
-
-    fn deref(&self) -> &Interp {
-        &self.0
-    }
+/// The words of a callback.
+fn with(prefix: &[Obj], arguments: impl IntoIterator<Item = Obj>) -> Vec<Obj> {
+    let arguments = arguments.into_iter();
+    let mut words = Vec::with_capacity(prefix.len() + arguments.size_hint().0);
+    words.extend_from_slice(prefix);
+    words.extend(arguments);
+    words
 }
 
 impl Drop for Preserved {
@@ -63,36 +137,14 @@ impl Drop for Preserved {
     }
 }
 
-/// What the exported entry point calls: binds the stub tables, makes this thread's mailbox, runs `init`.
-pub fn load(raw: *mut stubs::Interp, init: fn(Interp) -> Result<()>) -> c_int {
-    let Some(raw) = NonNull::new(raw) else {
-        return stubs::ERROR;
-    };
-    // SAFETY: Tcl calls this with a live interpreter of this thread.
-    if unsafe { self::init(raw.as_ptr()) }.is_err() {
-        // Without the tables there is no function to leave a message with.
-        return stubs::ERROR;
-    }
-    let interp = Interp(raw);
-    guard::to_interp(interp, || init(interp).map(|()| stubs::OK))
-}
-
-/// Binds the stub tables and this thread's mailbox.
-///
-/// # Safety
-/// `raw` is a live interpreter of the calling thread.
-pub unsafe fn init(raw: *mut stubs::Interp) -> std::result::Result<(), InitError> {
-    // SAFETY: by contract.
-    unsafe { stubs::init(raw)? };
-    event::start_thread();
-    Ok(())
-}
-
-impl Interp {
+impl<'a> Interp<'a> {
     /// # Safety
-    /// `raw` is a live interpreter of this thread.
-    pub(crate) unsafe fn from_raw(raw: *mut stubs::Interp) -> Interp {
-        Interp(NonNull::new(raw).expect("Tcl passed no interpreter"))
+    /// `raw` is an interpreter of this thread, and its memory stays for `'a`.
+    pub(crate) unsafe fn from_raw(raw: *mut stubs::Interp) -> Interp<'a> {
+        Interp(
+            NonNull::new(raw).expect("Tcl passed no interpreter"),
+            PhantomData,
+        )
     }
 
     pub(crate) fn as_ptr(self) -> *mut stubs::Interp {
@@ -102,7 +154,11 @@ impl Interp {
     pub fn preserve(self) -> Preserved {
         // SAFETY: a live interpreter.
         unsafe { stubs::preserve(self.as_ptr().cast()) };
-        Preserved(self)
+        Preserved(self.0)
+    }
+
+    pub(crate) fn keep(self) -> Kept {
+        Kept(self.0)
     }
 
     pub fn is_deleted(self) -> bool {
@@ -211,6 +267,16 @@ impl Interp {
     /// As [`Interp::set_var`]; returns whether it has this very value now. Else a trace has done something
     /// to it.
     pub fn set_var_intact(self, name: &Obj, element: Option<&Obj>, value: &Obj) -> Result<bool> {
+        self.store(name, element, value, stubs::GLOBAL_ONLY)
+    }
+
+    /// Sets the variable that a name means where the running command was called, be it a local one or an array
+    /// element: traces run.
+    pub fn set_var_of_caller(self, name: &Obj, value: &Obj) -> Result<()> {
+        self.store(name, None, value, 0).map(drop)
+    }
+
+    fn store(self, name: &Obj, element: Option<&Obj>, value: &Obj, scope: c_int) -> Result<bool> {
         // SAFETY: all values are live during the call.
         let stored = unsafe {
             stubs::obj_set_var2(
@@ -218,7 +284,7 @@ impl Interp {
                 name.as_ptr(),
                 element.map_or(ptr::null_mut(), Obj::as_ptr),
                 value.as_ptr(),
-                stubs::GLOBAL_ONLY | stubs::LEAVE_ERR_MSG,
+                scope | stubs::LEAVE_ERR_MSG,
             )
         };
         match stored.is_null() {
@@ -259,8 +325,8 @@ impl Interp {
 
     /// Runs `f` and puts the interpreter's result and options back as they were.
     pub fn undisturbed<T>(self, f: impl FnOnce() -> T) -> T {
-        struct Restore(Interp, *mut core::ffi::c_void);
-        impl Drop for Restore {
+        struct Restore<'a>(Interp<'a>, *mut core::ffi::c_void);
+        impl Drop for Restore<'_> {
             fn drop(&mut self) {
                 // SAFETY: pairs with the state saved below, once.
                 unsafe { stubs::restore_interp_state(self.0.as_ptr(), self.1) };
@@ -273,7 +339,7 @@ impl Interp {
     }
 
     /// The `-errorcode` of the error that the interpreter holds.
-    pub(crate) fn error_code(self) -> Option<Obj> {
+    pub fn error_code(self) -> Option<Obj> {
         // SAFETY: returns a fresh dict.
         let options =
             unsafe { Obj::from_raw(stubs::get_return_options(self.as_ptr(), stubs::ERROR)) };
@@ -285,8 +351,27 @@ impl Interp {
     }
 }
 
+/// The error of a call with too few or too many arguments, code `TCL WRONGARGS`.
+pub(crate) fn wrong_args(interp: Interp, words: &[Obj], usage: &str) -> Result<c_int> {
+    let usage = c_string(usage)?;
+    let message = match usage.is_empty() {
+        true => std::ptr::null(),
+        false => usage.as_ptr(),
+    };
+    // SAFETY: the words and the message live during the call.
+    unsafe {
+        stubs::wrong_num_args(
+            interp.as_ptr(),
+            words.len(),
+            words.as_ptr() as *const *mut stubs::Obj,
+            message,
+        );
+    }
+    Err(Error::Raised(stubs::ERROR))
+}
+
 /// Tcl's form of a text has no zero byte, so this cannot fail in practice.
 pub(crate) fn c_string(text: &str) -> Result<CString> {
     CString::new(text::encode(text, stubs::nine()).into_owned())
-        .map_err(|_| Error::new("a name cannot hold a zero byte", &["NATS", "ErrInternal"]))
+        .map_err(|_| Error::internal("a name cannot hold a zero byte"))
 }

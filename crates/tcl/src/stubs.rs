@@ -18,6 +18,8 @@ opaque! {
     Interp,
     /// `Tcl_Obj`. Its layout differs between versions: fields are never touched (but see [`is_pure_bytes_86`]).
     Obj,
+    /// What a `Tcl_Channel` points to.
+    Channel,
     /// What a `Tcl_Command` token points to.
     Command,
     /// What a `Tcl_Object` points to.
@@ -32,12 +34,21 @@ opaque! {
 pub type ThreadId = *mut c_void;
 pub type ClientData = *mut c_void;
 
+pub type VarTraceProc = unsafe extern "C" fn(
+    ClientData,
+    *mut Interp,
+    *const c_char,
+    *const c_char,
+    c_int,
+) -> *mut c_char;
 pub type ObjCmdProc =
     unsafe extern "C" fn(ClientData, *mut Interp, c_int, *const *mut Obj) -> c_int;
 pub type CmdDeleteProc = unsafe extern "C" fn(ClientData);
 pub type NrPostProc = unsafe extern "C" fn(*mut ClientData, *mut Interp, c_int) -> c_int;
 pub type EventProc = unsafe extern "C" fn(*mut Event, c_int) -> c_int;
 pub type EventSourceProc = unsafe extern "C" fn(ClientData, c_int);
+pub type ChannelProc = unsafe extern "C" fn(ClientData, c_int);
+pub type CloseProc = unsafe extern "C" fn(ClientData);
 pub type ExitProc = unsafe extern "C" fn(ClientData);
 pub type MethodCallProc =
     unsafe extern "C" fn(ClientData, *mut Interp, *mut OoContext, c_int, *const *mut Obj) -> c_int;
@@ -97,10 +108,20 @@ struct Time90 {
 
 pub const OK: c_int = 0;
 pub const ERROR: c_int = 1;
+pub const RETURN: c_int = 2;
+pub const BREAK: c_int = 3;
+pub const CONTINUE: c_int = 4;
 pub const GLOBAL_ONLY: c_int = 1;
 pub const LEAVE_ERR_MSG: c_int = 0x200;
+pub const TRACE_WRITES: c_int = 0x20;
+pub const TRACE_UNSETS: c_int = 0x40;
+/// What a trace returns is a value, and a reference on it.
+pub const TRACE_RESULT_OBJECT: c_int = 0x10000;
 pub const EVAL_GLOBAL: c_int = 0x20000;
 pub const DONT_WAIT: c_int = 2;
+pub const FILE_EVENTS: c_int = 8;
+pub const READABLE: c_int = 2;
+pub const WRITABLE: c_int = 4;
 pub const ALL_EVENTS: c_int = !DONT_WAIT;
 pub const QUEUE_TAIL: c_int = 0;
 pub const SERVICE_ALL: c_int = 1;
@@ -207,11 +228,19 @@ stubs! { tcl;
     get_boolean_from_obj = 32 (i: *mut Interp, o: *mut Obj, out: *mut c_int) -> c_int;
     get_obj_type = 40 (name: *const c_char) -> *const c_void;
     list_obj_append_element = 44 (i: *mut Interp, list: *mut Obj, item: *mut Obj) -> c_int;
+    allow_exceptions = 68 (i: *mut Interp);
+    create_channel_handler = 89 (c: *mut Channel, mask: c_int, p: ChannelProc, data: ClientData);
+    create_close_handler = 90 (c: *mut Channel, p: CloseProc, data: ClientData);
     create_event_source = 92 (setup: EventSourceProc, check: EventSourceProc, data: ClientData);
-    create_obj_command = 96 (i: *mut Interp, name: *const c_char, p: ObjCmdProc, data: ClientData, delete: Option<CmdDeleteProc>) -> *mut Command;
+    create_exit_handler = 93 (p: ExitProc, data: ClientData);
+    delete_channel_handler = 101 (c: *mut Channel, p: ChannelProc, data: ClientData);
+    delete_close_handler = 102 (c: *mut Channel, p: CloseProc, data: ClientData);
     delete_command_from_token = 104 (i: *mut Interp, c: *mut Command) -> c_int;
     delete_event_source = 106 (setup: EventSourceProc, check: EventSourceProc, data: ClientData);
     do_one_event = 115 (flags: c_int) -> c_int;
+    errno_id = 127 () -> *const c_char;
+    errno_msg = 128 (number: c_int) -> *const c_char;
+    get_channel = 151 (i: *mut Interp, name: *const c_char, mode: *mut c_int) -> *mut Channel;
     get_obj_result = 166 (i: *mut Interp) -> *mut Obj;
     interp_deleted = 184 (i: *mut Interp) -> c_int;
     is_safe = 185 (i: *mut Interp) -> c_int;
@@ -224,8 +253,11 @@ stubs! { tcl;
     set_obj_error_code = 234 (i: *mut Interp, o: *mut Obj);
     set_obj_result = 235 (i: *mut Interp, o: *mut Obj);
     service_all = 221 () -> c_int;
+    set_errno = 227 (number: c_int);
     set_service_mode = 233 (mode: c_int) -> c_int;
+    trace_var2 = 248 (i: *mut Interp, name: *const c_char, element: *const c_char, flags: c_int, p: VarTraceProc, data: ClientData) -> c_int;
     unset_var2 = 254 (i: *mut Interp, name: *const c_char, element: *const c_char, flags: c_int) -> c_int;
+    untrace_var2 = 256 (i: *mut Interp, name: *const c_char, element: *const c_char, flags: c_int, p: VarTraceProc, data: ClientData);
     create_thread_exit_handler = 288 (p: ExitProc, data: ClientData);
     eval_obj_ex = 293 (i: *mut Interp, o: *mut Obj, flags: c_int) -> c_int;
     get_current_thread = 300 () -> ThreadId;
@@ -244,6 +276,7 @@ stubs! { tcl;
     restore_interp_state = 536 (i: *mut Interp, state: *mut c_void) -> c_int;
     get_return_options = 539 (i: *mut Interp, code: c_int) -> *mut Obj;
     canceled = 581 (i: *mut Interp, flags: c_int) -> c_int;
+    nr_create_command = 583 (i: *mut Interp, name: *const c_char, p: ObjCmdProc, nr: ObjCmdProc, data: ClientData, delete: Option<CmdDeleteProc>) -> *mut Command;
     nr_eval_obj = 584 (i: *mut Interp, o: *mut Obj, flags: c_int) -> c_int;
     nr_add_callback = 587 (i: *mut Interp, p: NrPostProc, a: ClientData, b: ClientData, c: ClientData, d: ClientData);
     background_exception = 609 (i: *mut Interp, code: c_int);
@@ -254,6 +287,7 @@ stubs! { oo;
     get_object_from_obj = 4 (i: *mut Interp, o: *mut Obj) -> *mut OoObject;
     get_object_namespace = 5 (o: *mut OoObject) -> *const Namespace;
     new_method = 12 (i: *mut Interp, c: *mut OoClass, name: *mut Obj, public: c_int, t: *const MethodType, data: ClientData) -> *mut OoMethod;
+    object_deleted = 14 (o: *mut OoObject) -> c_int;
     object_context_object = 17 (c: *mut OoContext) -> *mut OoObject;
     object_get_metadata = 21 (o: *mut OoObject, t: *const MetadataType) -> ClientData;
     object_set_metadata = 22 (o: *mut OoObject, t: *const MetadataType, data: ClientData);
@@ -288,6 +322,7 @@ sized! { tcl;
     new_list_obj = 53 (; n; v: *const *mut Obj) -> *mut Obj;
     new_string_obj = 56 (p: *const u8; n; ) -> *mut Obj;
     wrong_num_args = 264 (i: *mut Interp; n; v: *const *mut Obj, message: *const c_char);
+    nr_call_obj_proc = 588 (i: *mut Interp, p: ObjCmdProc, data: ClientData; n; v: *const *mut Obj) -> c_int;
     eval_objv = 292 (i: *mut Interp; n; v: *const *mut Obj, flags: c_int) -> c_int;
 }
 

@@ -9,11 +9,23 @@
 
 use crate::stubs::{self, decr, incr};
 use crate::text;
+use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 use std::borrow::Cow;
 use std::fmt;
+use std::mem::ManuallyDrop;
 
-/// A Tcl value on which one reference is held. Belongs to the thread that made it.
+/// A Tcl value on which one reference is held. Belongs to the thread that made it:
+///
+/// ```compile_fail,E0277
+/// fn send(_: impl Send) {}
+/// send(tcl::Obj::empty());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share(_: impl Sync) {}
+/// share(tcl::Obj::empty());
+/// ```
 #[repr(transparent)]
 pub struct Obj(NonNull<stubs::Obj>);
 
@@ -32,6 +44,24 @@ impl Obj {
 
     pub(crate) fn as_ptr(&self) -> *mut stubs::Obj {
         self.0.as_ptr()
+    }
+
+    /// Hands over the reference.
+    pub(crate) fn into_raw(self) -> *mut stubs::Obj {
+        ManuallyDrop::new(self).as_ptr()
+    }
+
+    /// A string in Tcl's own encoding.
+    pub(crate) fn encoded(string: &CStr) -> Obj {
+        let bytes = string.to_bytes();
+        // SAFETY: Tcl copies the bytes; the new value is live.
+        unsafe { Obj::from_raw(stubs::new_string_obj(bytes.as_ptr(), bytes.len())) }
+    }
+
+    /// Whether both are one value in memory. Tcl changes no value on which somebody else has a reference, so as long
+    /// as both are kept nothing has changed either.
+    pub fn is_same(&self, other: &Obj) -> bool {
+        self.0 == other.0
     }
 
     /// The values Tcl passed to a command, for the time of the call.
@@ -182,6 +212,14 @@ impl Obj {
     }
 }
 
+/// How many bytes a value may have.
+pub fn longest() -> u64 {
+    match stubs::nine() {
+        true => i64::MAX as u64,
+        false => i32::MAX as u64,
+    }
+}
+
 /// A list under construction, for many elements: no step of it takes long.
 #[derive(Default)]
 pub struct ListBuilder(Option<Obj>);
@@ -191,6 +229,25 @@ impl ListBuilder {
         let list = self.0.get_or_insert_with(|| Obj::list([]));
         // SAFETY: nobody else has the list, and to an unshared list an element can be appended.
         unsafe { stubs::list_obj_append_element(ptr::null_mut(), list.as_ptr(), item.as_ptr()) };
+    }
+
+    pub fn finish(self) -> Obj {
+        self.0.unwrap_or_else(Obj::empty)
+    }
+}
+
+/// A dict under construction, for many keys: no step of it takes long.
+#[derive(Default)]
+pub struct DictBuilder(Option<Obj>);
+
+impl DictBuilder {
+    /// Adds a key, or gives it another value.
+    pub fn put(&mut self, key: &Obj, value: &Obj) {
+        let dict = self.0.get_or_insert_with(|| Obj::dict([]));
+        // SAFETY: nobody else has the dict, and in an unshared dict a key can be set.
+        unsafe {
+            stubs::dict_obj_put(ptr::null_mut(), dict.as_ptr(), key.as_ptr(), value.as_ptr())
+        };
     }
 
     pub fn finish(self) -> Obj {

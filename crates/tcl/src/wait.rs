@@ -8,14 +8,15 @@
 //! |---|---|---|
 //! | answer | result or error of the command | same |
 //! | somebody else resumes the coroutine | it yields again | – |
-//! | the coroutine is deleted | background error `NATS ErrInvalidCoroutine` when the answer comes | – |
+//! | the coroutine is deleted | background error ([`crate::Kind::InvalidCoroutine`]) when the answer comes | – |
 //! | `interp cancel`, limit exceeded, interpreter deleted | the error Tcl raises | same |
 //! | below a command that cannot yield (`lsort -command`) | runs the event loop | – |
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{self, Notifier, Receiver, Target, Ticket};
+use crate::fork;
 use crate::guard;
-use crate::interp::{Interp, Preserved, Scope};
+use crate::interp::{Interp, Kept, Preserved, Scope};
 use crate::stubs;
 use crate::value::Obj;
 use core::ffi::c_int;
@@ -24,6 +25,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// An operation that another thread answers.
@@ -33,24 +35,38 @@ pub struct Wait {
 
 type Finish = Box<dyn FnOnce(Interp) -> Result<Obj>>;
 
+/// Called when the answer is an error.
+pub(crate) type Failing = Box<dyn FnOnce(Interp)>;
+
 struct Op {
     answered: Cell<bool>,
     finish: RefCell<Option<Finish>>,
+    failing: RefCell<Option<Failing>>,
     waiter: RefCell<Waiter>,
     ticket: RefCell<Option<Ticket>>,
     work: RefCell<Option<Box<dyn Work>>>,
-    /// Takes the next part of the answer; false if none is there.
-    parts: RefCell<Option<Box<dyn FnMut() -> bool>>>,
+    parts: RefCell<Parts>,
     /// All parts were sent, and the answer.
     completed: Arc<AtomicBool>,
     notifier: Notifier,
+}
+
+/// What takes the next part of an answer; false if none is there.
+type Take = Box<dyn FnMut() -> bool>;
+
+enum Parts {
+    /// The answer is a whole.
+    None,
+    Expected(Take),
+    /// A part is being taken. An event loop that is entered meanwhile takes none.
+    Taking,
 }
 
 enum Waiter {
     /// Nobody yet, or an event loop that looks at `answered`.
     Loop,
     /// A coroutine that has yielded, registered only while it lives.
-    Coroutine(Interp, Coroutine),
+    Coroutine(Kept, Coroutine),
     /// A coroutine that was deleted: its name, and the interpreter to report it to.
     Gone(Preserved, Obj),
 }
@@ -83,37 +99,43 @@ pub trait Work {
 /// Answers a [`Wait`], from any thread. Dropped without an answer (the task panicked or was ended) it
 /// answers with an error.
 pub struct Completer<R: Send> {
-    slot: Arc<Mutex<Option<R>>>,
+    slot: Arc<Mutex<Option<Result<R>>>>,
     completed: Arc<AtomicBool>,
     notifier: Notifier,
 }
 
 impl<R: Send> Completer<R> {
     pub fn complete(self, answer: R) {
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ok(answer));
     }
 }
 
 impl<R: Send> Drop for Completer<R> {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let panicked = Some(Err(guard::panicked()));
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = panicked;
+        }
         self.completed.store(true, Ordering::Release);
         self.notifier.notify();
     }
 }
 
 /// Makes an operation. `finish` turns the answer into the command's result, in the Tcl thread.
+///
+/// # Errors
+/// Those of [`event::register`].
 pub fn operation<R: Send + 'static>(
     finish: impl FnOnce(Interp, R) -> Result<Obj> + 'static,
-) -> (Wait, Completer<R>) {
+) -> Result<(Wait, Completer<R>)> {
     let slot = Arc::new(Mutex::new(None));
     let answer = slot.clone();
     let finish: Finish = Box::new(move |interp| {
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         match answer {
-            Some(answer) => finish(interp, answer),
-            None => Err(Error::new(
+            Some(answer) => finish(interp, answer?),
+            None => Err(Error::internal(
                 "internal error: the operation ended without an answer",
-                &["NATS", "ErrInternal"],
             )),
         }
     });
@@ -122,14 +144,15 @@ pub fn operation<R: Send + 'static>(
         Rc::new(Op {
             answered: Cell::new(false),
             finish: RefCell::new(Some(finish)),
+            failing: RefCell::new(None),
             waiter: RefCell::new(Waiter::Loop),
             ticket: RefCell::new(None),
             work: RefCell::new(None),
-            parts: RefCell::new(None),
+            parts: RefCell::new(Parts::None),
             completed: completed.clone(),
             notifier,
         })
-    });
+    })?;
     *op.ticket.borrow_mut() = Some(ticket);
     let notifier = op.notifier.clone();
     let completer = Completer {
@@ -137,7 +160,7 @@ pub fn operation<R: Send + 'static>(
         completed,
         notifier,
     };
-    (Wait { op }, completer)
+    Ok((Wait { op }, completer))
 }
 
 impl Wait {
@@ -147,26 +170,28 @@ impl Wait {
     }
 
     /// Parts of the answer, sent before it is complete. They are taken as they come, one a step
-    /// ([`Target::step`]), so that a long answer does not keep other events waiting.
+    /// ([`Target::step`]), so that a long answer does not keep other events waiting. Script may run meanwhile; if it
+    /// enters the event loop the next part waits all the same.
     pub fn with_parts<T: Send + 'static>(
         &self,
         parts: Receiver<T>,
         mut take: impl FnMut(T) + 'static,
     ) {
         parts.attach(self.op.notifier.clone());
-        *self.op.parts.borrow_mut() = Some(Box::new(move || {
+        *self.op.parts.borrow_mut() = Parts::Expected(Box::new(move || {
             let part = parts.pop();
             part.map(&mut take).is_some()
         }));
     }
 
     /// Suspends the running command until the answer is there.
-    pub(crate) fn enter(self, interp: Interp) -> c_int {
+    pub(crate) fn enter(self, interp: Interp, failing: Failing) -> c_int {
         let op = self.op;
+        *op.failing.borrow_mut() = Some(failing);
         match Coroutine::running(interp) {
             Some(coroutine) => {
                 op.leave();
-                *op.waiter.borrow_mut() = Waiter::Coroutine(interp, coroutine);
+                *op.waiter.borrow_mut() = Waiter::Coroutine(interp.keep(), coroutine);
                 suspend(interp, op)
             }
             None => op.run_event_loop(interp),
@@ -178,13 +203,48 @@ impl Target for Op {
     fn step(self: Rc<Self>) -> bool {
         // Before looking for parts: the last one is there when the answer is.
         let completed = self.completed.load(Ordering::Acquire);
-        let parts = &mut *self.parts.borrow_mut();
-        if parts.as_mut().is_some_and(|take| take()) {
-            return true;
+        match self.take_part() {
+            Some(true) => return true,
+            Some(false) if completed => self.answered(),
+            _ => {}
         }
-        if !completed {
-            return false;
+        false
+    }
+
+    /// Whoever waits is told otherwise.
+    fn interp(&self) -> Option<Preserved> {
+        None
+    }
+
+    fn forked(self: Rc<Self>) {
+        self.leave_to_parent();
+        *self.finish.borrow_mut() = Some(Box::new(|_| Err(Error::forked())));
+        self.answered();
+    }
+}
+
+impl Op {
+    /// Whether there was a part; `None` while one is being taken.
+    fn take_part(&self) -> Option<bool> {
+        struct Turn<'a>(&'a Op, Take);
+        impl Drop for Turn<'_> {
+            fn drop(&mut self) {
+                let take = std::mem::replace(&mut self.1, Box::new(|| false));
+                *self.0.parts.borrow_mut() = Parts::Expected(take);
+            }
         }
+        match self.parts.replace(Parts::Taking) {
+            Parts::Taking => None,
+            Parts::None => {
+                *self.parts.borrow_mut() = Parts::None;
+                Some(false)
+            }
+            Parts::Expected(take) => Some((Turn(self, take).1)()),
+        }
+    }
+
+    /// The command can go on.
+    fn answered(&self) {
         self.answered.set(true);
         let work = self.work.take();
         drop(work);
@@ -192,29 +252,38 @@ impl Target for Op {
         drop(ticket);
         match self.waiter.replace(Waiter::Loop) {
             Waiter::Loop => {}
-            Waiter::Coroutine(interp, coroutine) => coroutine.resume(interp),
-            Waiter::Gone(preserved, name) => preserved.background_error(Error::new(
+            Waiter::Coroutine(interp, coroutine) => {
+                // SAFETY: the coroutine lives, so its interpreter does.
+                let interp = unsafe { interp.preserve() };
+                coroutine.resume(interp.get());
+            }
+            Waiter::Gone(preserved, name) => preserved.get().background_error(Error::found(
+                Kind::InvalidCoroutine,
                 format!("Invalid coroutine {}", name.text()),
-                &["NATS", "ErrInvalidCoroutine"],
             )),
         }
-        false
     }
-}
 
-impl Op {
+    /// What was to bring the answer is forgotten.
+    fn leave_to_parent(&self) {
+        let (finish, failing) = (self.finish.take(), self.failing.take());
+        let parts = self.parts.replace(Parts::None);
+        fork::keep((finish, failing, self.work.take(), parts));
+    }
+
     fn finish(&self, interp: Interp) -> c_int {
         let finish = self.finish.take();
         guard::to_interp(interp, || match finish {
             Some(finish) => {
-                let value = finish(interp)?;
-                interp.set_result(&value);
+                let answer = finish(interp);
+                let failing = self.failing.take();
+                if let (Err(Error::New { .. }), Some(failing)) = (&answer, failing) {
+                    failing(interp);
+                }
+                interp.set_result(&answer?);
                 Ok(stubs::OK)
             }
-            None => Err(Error::new(
-                "internal error: answered twice",
-                &["NATS", "ErrInternal"],
-            )),
+            None => Err(Error::internal("internal error: answered twice")),
         })
     }
 
@@ -222,6 +291,9 @@ impl Op {
     fn give_up(&self) {
         let ticket = self.ticket.take();
         drop(ticket);
+        if fork::is_forked() {
+            return self.leave_to_parent();
+        }
         if let Some(mut work) = self.work.take() {
             work.abandon();
         }
@@ -237,8 +309,11 @@ impl Op {
         let _preserved = interp.preserve();
         let mut help_until = Some(Instant::now() + UNDISTURBED);
         let refused = loop {
-            if self.answered.get() {
+            if self.answered.get() && !interp.is_deleted() {
                 return self.finish(interp);
+            }
+            if fork::is_forked() {
+                break interp.set_error(Error::forked());
             }
             // SAFETY: the interpreter is preserved.
             unsafe {
@@ -285,6 +360,16 @@ impl Op {
     }
 }
 
+/// Whether the command that is running would yield.
+pub fn in_coroutine(interp: Interp) -> bool {
+    Coroutine::running(interp).is_some()
+}
+
+/// The name of the coroutine that is running, if one is.
+pub fn coroutine(interp: Interp) -> Option<Obj> {
+    Coroutine::running(interp).map(|coroutine| coroutine.name)
+}
+
 /// A living coroutine.
 struct Coroutine {
     command: *mut stubs::Command,
@@ -318,7 +403,6 @@ impl Coroutine {
     }
 
     fn resume(self, interp: Interp) {
-        let _preserved = interp.preserve();
         if let Err(error) = interp.call(&[self.name(interp)], Scope::Global) {
             interp.background_error(error);
         }

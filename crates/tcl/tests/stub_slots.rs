@@ -1,6 +1,6 @@
 //! Checks every slot declared in `stubs.rs` against the headers of Tcl 8.6 and 9.
 //!
-//! A wrong slot calls another function, silently. The headers are those that `tools/tcl9` unpacks;
+//! A wrong slot calls another function, silently. The headers are those that `tools/debian` unpacks;
 //! without them this test fails and says so.
 
 use std::collections::HashMap;
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 fn headers(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../build/tcl9/usr/include")
+        .join("../../build/debian/usr/include")
         .join(format!("tcl{version}"))
 }
 
 /// Function names without `Tcl_`, underscores and case, with their slots.
 fn slots(version: &str, file: &str) -> HashMap<String, usize> {
     let path = find(&headers(version), file)
-        .unwrap_or_else(|| panic!("no {file} of Tcl {version}: run tools/tcl9 first"));
+        .unwrap_or_else(|| panic!("no {file} of Tcl {version}: run tools/debian first"));
     let text = fs::read_to_string(path).expect("a readable header");
     let mut slots = HashMap::new();
     let mut name = None;

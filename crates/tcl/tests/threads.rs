@@ -3,24 +3,14 @@
 //! No item lost, none out of order, no wait forgotten: the script ends, and says "ok". It runs several
 //! times, as races do not show each time; `STRESS_ROUNDS` says how often.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-/// Cargo builds examples for `cargo test`, beside the tests.
-fn library() -> PathBuf {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    path.join(format!("examples/{prefix}stress{suffix}"))
-}
+mod tclsh;
 
 const SCRIPT: &str = r#"
     load [lindex $argv 0] Stress
     Stress create s
     set calls 0
     interp bgerror {} {apply {{message options} {
-        if {[dict get $options -errorcode] ne "NATS ErrInvalidCoroutine"} { puts $message; exit 1 }
+        if {[dict get $options -errorcode] ne "TCL BINDINGS COROUTINE"} { puts $message; exit 1 }
     }}}
     # Coroutines that wait at the same time.
     proc worker {waits} {
@@ -56,22 +46,6 @@ const SCRIPT: &str = r#"
 
 #[test]
 fn queues_and_waits_served_by_many_threads() {
-    let script = std::env::temp_dir().join(format!("stress-{}.tcl", std::process::id()));
-    std::fs::write(&script, SCRIPT).expect("a temporary file");
     let rounds = std::env::var("STRESS_ROUNDS").map_or(5, |n| n.parse().unwrap_or(5));
-    // The second one is what `tools/tcl9` fetches.
-    let nine = concat!(env!("CARGO_MANIFEST_DIR"), "/../../build/tcl9/tclsh9.0");
-    for tclsh in ["tclsh", nine] {
-        for round in 0..rounds {
-            let output = Command::new(tclsh)
-                .arg(&script)
-                .arg(library())
-                .output()
-                .unwrap_or_else(|error| panic!("{tclsh}: {error}"));
-            let said = String::from_utf8_lossy(&output.stdout).into_owned()
-                + &String::from_utf8_lossy(&output.stderr);
-            assert_eq!(said, "ok\n", "{tclsh}, round {round}: {}", output.status);
-        }
-    }
-    let _ = std::fs::remove_file(script);
+    tclsh::run("stress", SCRIPT, rounds, "ok\n");
 }

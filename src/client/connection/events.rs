@@ -8,11 +8,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use async_nats::ServerInfo;
 use tokio::sync::oneshot;
 
-use super::requests::{End, Waiter};
-use super::Deliver;
+use super::deliver::Deliver;
+use super::info::ServerInfo;
+use super::waiters::{End, Waiter};
 use crate::client::error::{Error, Result};
 
 /// Where a connection stands.
@@ -22,6 +22,8 @@ pub enum Status {
     Connecting,
     Connected,
     Reconnecting,
+    /// Still connected, but about to close.
+    Draining,
 }
 
 impl Status {
@@ -32,6 +34,7 @@ impl Status {
             Status::Connecting => "connecting",
             Status::Connected => "connected",
             Status::Reconnecting => "reconnecting",
+            Status::Draining => "draining",
         }
     }
 }
@@ -52,8 +55,10 @@ pub enum Event {
     LastError(Option<Error>),
     /// A new status; never the same twice in a row.
     Status(Status),
-    /// What the server said about itself in a handshake (told before the status), or later.
+    /// What the server said about itself in a handshake; told before the status.
     ServerInfo(Box<ServerInfo>),
+    /// The same, after it said something else later.
+    LaterInfo(Box<ServerInfo>),
     /// A line for the log.
     Log(Level, String),
 }
@@ -67,10 +72,16 @@ pub trait Sink: Send + Sync + 'static {
 /// Something to be told to somebody outside, once the state lock is released.
 pub(super) enum Notice {
     Event(Event),
-    /// The outcome of a `connect` or a ping, after the events that led to it.
+    /// The outcome of a `connect`, a ping or a wait for room, after the events that led to it.
     Settled(oneshot::Sender<Result<()>>, Result<()>),
+    /// Why a drained connection has ended before its time.
+    Interrupted(oneshot::Sender<Error>, Error),
     /// An operation that was still waiting when the connection ended.
     Refused(Waiter, End),
+    /// An operation that the server does not permit.
+    Failed(Waiter, Error),
+    /// A subscription that the server does not permit, or what is asked for on it.
+    Denied(Arc<dyn Deliver>, u64, Error),
     /// A subscription that ended with the connection, or was drained while there is no link.
     Ended(Arc<dyn Deliver>, u64),
     /// A subscription that goes on with a new link.
@@ -83,7 +94,10 @@ impl Notice {
             Notice::Event(event) => sink.event(event),
             // Nobody needs to be interested in these any more.
             Notice::Settled(waiter, outcome) => drop(waiter.send(outcome)),
+            Notice::Interrupted(waiter, reason) => drop(waiter.send(reason)),
             Notice::Refused(waiter, end) => waiter.refuse(end),
+            Notice::Failed(waiter, error) => waiter.fail(error),
+            Notice::Denied(deliver, id, error) => deliver.denied(id, &error),
             Notice::Ended(deliver, id) => deliver.ended(id),
             Notice::Relinked(deliver, id) => deliver.relinked(id),
         }

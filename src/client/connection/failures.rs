@@ -1,5 +1,5 @@
-//! What went wrong, in the words of this package: `-ERR` texts of servers and failed attempts
-//! (core.md §17).
+//! What went wrong, in the words of this package: `-ERR` texts of servers, failed attempts, links that
+//! broke.
 
 use std::error::Error as _;
 use std::io;
@@ -7,6 +7,7 @@ use std::io;
 use async_nats::rustls;
 use async_nats::{ConnectError, ConnectErrorKind, ServerError};
 
+use super::trace::Cause;
 use crate::client::error::{Code, Error};
 
 /// An error a server reported, and whether it ends the connection.
@@ -58,11 +59,70 @@ pub(super) fn server_text(error: &ServerError) -> String {
     }
 }
 
+/// The owner wanted another link.
+pub(super) fn renewed(address: &str) -> Error {
+    Error::new(
+        Code::BrokenSocket,
+        format!("The connection to {address} was dropped by reconnect"),
+    )
+}
+
 /// The server hung up, or the network did.
 pub(super) fn closed_by(address: &str) -> Error {
     Error::new(
         Code::BrokenSocket,
         format!("Server {address} closed the connection"),
+    )
+}
+
+/// What ended a link.
+pub(super) struct LinkEnd {
+    pub(super) error: Error,
+    /// A message with headers that cannot be read: the server is all right.
+    pub(super) unreadable: bool,
+}
+
+impl From<Error> for LinkEnd {
+    fn from(error: Error) -> LinkEnd {
+        LinkEnd {
+            error,
+            unreadable: false,
+        }
+    }
+}
+
+/// A link broke, for a reason that may be known.
+pub(super) fn broken(address: &str, cause: Option<&Cause>) -> LinkEnd {
+    match cause {
+        None | Some(Cause::Closed) => closed_by(address).into(),
+        Some(Cause::Other(reason)) => broken_socket(address, reason).into(),
+        Some(Cause::UnreadableHeaders(reason)) => LinkEnd {
+            error: broken_socket(
+                address,
+                format_args!("a message has headers that cannot be read: {reason}"),
+            ),
+            unreadable: true,
+        },
+    }
+}
+
+/// The task of a link has panicked, whatever the server sent.
+pub(super) fn given_up(address: &str) -> LinkEnd {
+    broken_socket(address, "what the server sent cannot be read").into()
+}
+
+fn broken_socket(address: &str, reason: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::BrokenSocket,
+        format!("Connection to {address} broken - {reason}"),
+    )
+}
+
+/// async-nats has panicked in a handshake, whatever the server sent.
+pub(super) fn nonsense(address: &str) -> Error {
+    Error::new(
+        Code::Protocol,
+        format!("Invalid protocol: what the server at {address} sent cannot be read"),
     )
 }
 
@@ -101,19 +161,26 @@ pub(super) fn not_secure(address: &str) -> Error {
 /// Translates the failure of an attempt.
 ///
 /// async-nats sends whatever credentials it has and cannot tell that the server wants some; so a
-/// refusal without credentials is what core.md §10 calls "no credentials known".
-pub(super) fn of_attempt(error: &ConnectError, address: &str, had_credentials: bool) -> Error {
+/// refusal without credentials means "no credentials known".
+pub(super) fn of_attempt(error: &ConnectError, address: &str, identity: Option<&str>) -> Error {
     let source = error.source();
     match error.kind() {
         ConnectErrorKind::TimedOut => timed_out(address),
-        ConnectErrorKind::AuthorizationViolation if !had_credentials => Error::new(
+        ConnectErrorKind::AuthorizationViolation => Error::new(
             Code::Authorization,
-            format!("No credentials known for NATS server at {address}"),
+            match identity {
+                None => format!("No credentials known for NATS server at {address}"),
+                Some(who) => format!("authorization violation: server {address} refuses {who}"),
+            },
         ),
-        ConnectErrorKind::AuthorizationViolation => classify("authorization violation").error,
         ConnectErrorKind::Authentication => Error::new(
             Code::Authorization,
-            format!("Cannot answer the challenge of {address} with the given NKey or credentials"),
+            match source {
+                None => format!(
+                    "Cannot answer the challenge of {address} with the given NKey or credentials"
+                ),
+                Some(reason) => format!("Cannot answer the challenge of {address}: {reason}"),
+            },
         ),
         ConnectErrorKind::Tls => tls_failed(address, plain_reason(error)),
         ConnectErrorKind::Io => match source {
@@ -193,10 +260,7 @@ fn of_text(source: &(dyn std::error::Error + 'static), address: &str) -> Error {
         Some(operation) => Error::new(Code::Protocol, format!("Invalid protocol {operation}")),
         None if text == "broken pipe" => closed_by(address),
         // A server that is there but does not speak WebSocket.
-        None => Error::new(
-            Code::BrokenSocket,
-            format!("Connection to {address} broken - {text}"),
-        ),
+        None => broken_socket(address, text),
     }
 }
 
@@ -213,7 +277,7 @@ mod tests {
     use super::*;
 
     fn io_failure(error: impl Into<io::Error>) -> Error {
-        of_attempt(&ConnectError::from(error.into()), "h:1", false)
+        of_attempt(&ConnectError::from(error.into()), "h:1", None)
     }
 
     #[test]
@@ -254,7 +318,7 @@ mod tests {
         let reset = io_failure(io::ErrorKind::ConnectionReset);
         assert_eq!(reset.code, Code::BrokenSocket);
         assert_eq!(reset.message, "Server h:1 closed the connection");
-        let timeout = of_attempt(&ConnectError::new(ConnectErrorKind::TimedOut), "h:1", true);
+        let timeout = of_attempt(&ConnectError::new(ConnectErrorKind::TimedOut), "h:1", None);
         assert_eq!(timeout.code, Code::ConnectionTimeout);
         assert_eq!(timeout.message, "Connection timeout for h:1");
     }
@@ -262,7 +326,7 @@ mod tests {
     #[test]
     fn handshakes() {
         let nothing = ConnectError::with_source(ConnectErrorKind::Io, "expected INFO, got nothing");
-        assert_eq!(of_attempt(&nothing, "h:1", true).code, Code::BrokenSocket);
+        assert_eq!(of_attempt(&nothing, "h:1", None).code, Code::BrokenSocket);
         let garbage = io_failure(io::Error::new(
             io::ErrorKind::InvalidInput,
             "invalid server operation: 'HTTP/1.1 400 Bad Request\r\n'",
@@ -271,7 +335,7 @@ mod tests {
         assert_eq!(garbage.message, "Invalid protocol HTTP/1.1 400 Bad Request");
         let text = ServerError::Other("maximum connections exceeded".into());
         let full = ConnectError::with_source(ConnectErrorKind::Io, text);
-        assert_eq!(of_attempt(&full, "h:1", true).code, Code::Server);
+        assert_eq!(of_attempt(&full, "h:1", None).code, Code::Server);
     }
 
     #[test]
@@ -280,11 +344,12 @@ mod tests {
             ConnectErrorKind::AuthorizationViolation,
             ServerError::AuthorizationViolation,
         );
-        let error = of_attempt(&refused, "h:1", false);
+        let error = of_attempt(&refused, "h:1", None);
         assert_eq!(error.code, Code::Authorization);
         assert_eq!(error.message, "No credentials known for NATS server at h:1");
-        let error = of_attempt(&refused, "h:1", true);
-        assert_eq!(error.message, "authorization violation");
+        let error = of_attempt(&refused, "h:1", Some("user bob"));
+        let told = "authorization violation: server h:1 refuses user bob";
+        assert_eq!(error.message, told);
     }
 
     #[test]

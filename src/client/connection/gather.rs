@@ -1,4 +1,4 @@
-//! Requests that want several replies: each has an inbox and a subscription of its own (core.md §13).
+//! Requests that want several replies: each has an inbox and a subscription of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subject};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep_until, Instant};
+use tokio::time::Instant;
 
-use super::requests::{closed, new_inbox, timed_out, Waiter};
+use super::clock::{deadline, until};
+use super::deliver::Deliver;
+use super::hold::Hold;
+use super::inner::Inner;
+use super::publish::Publish;
 use super::state::State;
-use super::subscriptions::Deliver;
-use super::{deadline, Inner, Publish};
+use super::waiters::{closed, timed_out, Waiter};
 use crate::client::error::{Code, Error, Result};
 
 /// So many bytes of replies may wait to be taken.
@@ -23,26 +26,42 @@ const OVERHEAD: usize = 256;
 /// A request that collects replies. Dropping it ends it. Replies that are not taken in time are dropped and
 /// reported, as those of any subscription.
 pub struct Gather {
-    place: Place,
+    handle: GatherHandle,
     subject: Subject,
     max: u64,
     received: u64,
     limit: Option<Instant>,
+    /// There was a reply.
+    replied: bool,
+    /// The server said that nobody listens.
+    nobody: bool,
+    ends: Ends,
+    /// When silence will have lasted too long.
+    quiet_at: Option<Instant>,
     replies: mpsc::UnboundedReceiver<Message>,
     waiting: Arc<AtomicUsize>,
     end: oneshot::Receiver<Error>,
 }
 
+/// What ends a request for several replies besides their number and its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ends {
+    /// No further reply for so long after one has come.
+    pub stall: Option<Duration>,
+    /// A reply without payload and status, which does not count.
+    pub at_empty: bool,
+}
+
 /// What a connection keeps for a [`Gather`], for those who want to end it from elsewhere.
 #[derive(Clone)]
-pub struct Place {
+pub struct GatherHandle {
     connection: Weak<Inner>,
     /// Who is told when the connection ends.
     key: u64,
     subscription: u64,
 }
 
-impl Place {
+impl GatherHandle {
     /// Ends the request; the server is told before anything that is sent later.
     pub fn end(&self) {
         if let Some(connection) = self.connection.upgrade() {
@@ -58,6 +77,8 @@ pub enum Gathered {
     NoResponders(Message),
     /// As many as were wanted have come.
     Complete,
+    /// What ends it has come: silence, or an empty reply.
+    Finished,
     TimedOut,
     /// The connection ended.
     Ended(Error),
@@ -82,7 +103,7 @@ pub(super) fn gather(
     let started = connection.with(|state| state.gather(message, max, receiver, waiter));
     let (key, subscription) = started?;
     Ok(Gather {
-        place: Place {
+        handle: GatherHandle {
             connection: Arc::downgrade(connection),
             key,
             subscription,
@@ -91,6 +112,10 @@ pub(super) fn gather(
         max,
         received: 0,
         limit,
+        replied: false,
+        nobody: false,
+        ends: Ends::default(),
+        quiet_at: None,
         replies,
         waiting,
         end,
@@ -105,10 +130,17 @@ impl State {
         replies: Arc<Replies>,
         waiter: oneshot::Sender<Error>,
     ) -> Result<(u64, u64)> {
+        self.check_accepting()?;
         self.check_publish(&message)?;
-        let inbox = Subject::from(new_inbox());
+        self.check_request(&message)?;
+        self.check_inbox(&message.subject)?;
+        let inbox = Subject::from(self.new_inbox());
         let subscription = self.subscribe(inbox.clone(), None, max, replies);
-        let key = self.requests.add(Waiter::Gather(waiter));
+        let key = self.waiters.add(Waiter::Gather {
+            end: waiter,
+            subject: message.subject.clone(),
+            subscription,
+        });
         message.reply = Some(inbox);
         if let Err(error) = self.send(message) {
             self.forget(key, subscription);
@@ -118,21 +150,27 @@ impl State {
     }
 
     fn forget(&mut self, key: u64, subscription: u64) {
-        self.requests.remove(key);
+        self.waiters.remove(key);
         // It may have ended by itself.
         let _ = self.subscriptions.end(subscription, 0);
     }
 }
 
 impl Gather {
+    /// The same, with other ends.
+    pub fn ending(mut self, ends: Ends) -> Gather {
+        self.ends = ends;
+        self
+    }
+
     /// The subscription the replies come on.
     pub fn subscription(&self) -> u64 {
-        self.place.subscription
+        self.handle.subscription
     }
 
     /// What the connection keeps for it.
-    pub fn place(&self) -> Place {
-        self.place.clone()
+    pub fn handle(&self) -> GatherHandle {
+        self.handle.clone()
     }
 
     /// Whether as many replies as were wanted have come.
@@ -145,7 +183,9 @@ impl Gather {
         if self.is_complete() {
             return Gathered::Complete;
         }
-        let limit = self.limit;
+        let quiet = self.quiet_at;
+        let quiet = quiet.filter(|quiet| self.limit.is_none_or(|limit| *quiet < limit));
+        let limit = quiet.or(self.limit);
         tokio::select! {
             // What has come is handed out before the end of the connection is.
             biased;
@@ -154,7 +194,10 @@ impl Gather {
                 None => self.ended().await,
             },
             error = &mut self.end => Gathered::Ended(error.unwrap_or_else(|_| closed())),
-            () = until(limit) => Gathered::TimedOut,
+            () = until(limit) => match quiet {
+                Some(_) => Gathered::Finished,
+                None => Gathered::TimedOut,
+            },
         }
     }
 
@@ -162,9 +205,13 @@ impl Gather {
         self.received += 1;
         self.waiting.fetch_sub(size(&message), Ordering::Relaxed);
         match message.status {
-            Some(StatusCode::NO_RESPONDERS) => Gathered::NoResponders(message),
-            _ => Gathered::Reply(message),
+            Some(StatusCode::NO_RESPONDERS) => return Gathered::NoResponders(message),
+            None if self.ends.at_empty && message.payload.is_empty() => return Gathered::Finished,
+            _ => {}
         }
+        self.replied = true;
+        self.quiet_at = self.ends.stall.and_then(deadline);
+        Gathered::Reply(message)
     }
 
     async fn ended(&mut self) -> Gathered {
@@ -174,20 +221,29 @@ impl Gather {
     /// All replies.
     ///
     /// # Errors
-    /// `Timeout` if there is none in time, also when no server is left; `NoResponders`, for a single
-    /// reply at once, else when the time is over; `ConnectionClosed`.
+    /// Those of [`Gather::reply`].
     pub async fn all(mut self) -> Result<Vec<Message>> {
         let mut replies = Vec::new();
-        let mut nobody = false;
+        while let Some(reply) = self.reply().await? {
+            replies.push(reply);
+        }
+        Ok(replies)
+    }
+
+    /// The next reply; none when there are no more.
+    ///
+    /// # Errors
+    /// `Timeout` if there is none in time, also when no server is left; `NoResponders`, for a single
+    /// reply at once, else when the time is over; `ConnectionClosed`.
+    pub async fn reply(&mut self) -> Result<Option<Message>> {
         loop {
             match self.next().await {
-                Gathered::Reply(message) => replies.push(message),
-                Gathered::NoResponders(_) => nobody = true,
+                Gathered::Reply(message) => return Ok(Some(message)),
+                Gathered::NoResponders(_) => self.nobody = true,
                 Gathered::Ended(error) => return Err(error),
-                Gathered::Complete | Gathered::TimedOut if !replies.is_empty() => {
-                    return Ok(replies);
-                }
-                Gathered::Complete | Gathered::TimedOut if nobody => {
+                Gathered::Finished => return Ok(None),
+                Gathered::Complete | Gathered::TimedOut if self.replied => return Ok(None),
+                Gathered::Complete | Gathered::TimedOut if self.nobody => {
                     return Err(Error::new(
                         Code::NoResponders,
                         format!("No responders available for request to {}", self.subject),
@@ -201,14 +257,7 @@ impl Gather {
 
 impl Drop for Gather {
     fn drop(&mut self) {
-        self.place.end();
-    }
-}
-
-async fn until(limit: Option<Instant>) {
-    match limit {
-        Some(limit) => sleep_until(limit).await,
-        None => std::future::pending().await,
+        self.handle.end();
     }
 }
 
@@ -223,6 +272,11 @@ fn size(message: &Message) -> usize {
 }
 
 impl Deliver for Replies {
+    /// The request ends when it is answered.
+    fn drain(&self, _subscription: u64, _hold: &Hold) -> bool {
+        false
+    }
+
     fn deliver(&self, _subscription: u64, messages: &mut Vec<Message>) {
         let mut waiting = self.waiting.load(Ordering::Relaxed);
         let fits = |message: &Message| {

@@ -1,53 +1,93 @@
 //! One established connection to one server: a [`async_nats::Client`] that never reconnects.
 //!
-//! async-nats would like to do the reconnecting itself. Here the supervisor does, by rules async-nats
-//! does not have (core.md §9), so a link that breaks must end. See [`one_way`] for how.
-//!
 //! All calls return at once. The channels of async-nats get their maximum capacity, which costs
 //! nothing as they grow on demand; so its `async` functions complete when first polled, on the
 //! caller's thread, and what is called first is first on the wire.
 
-use std::future::{ready, Future};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::client::traits::Publisher;
 use async_nats::connection::State;
-use async_nats::message::OutboundMessage;
-use async_nats::{Client, ConnectOptions, PublishErrorKind, ReconnectToServer, ServerAddr};
-use async_nats::{ServerInfo, Statistics, Subject, Subscriber};
-use futures_util::FutureExt;
-use tokio::sync::{mpsc, Semaphore};
-use tokio::time::timeout_at;
+use async_nats::{Client, PublishErrorKind, Statistics, Subject, Subscriber};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
-use super::pool::ServerEntry;
-use super::settings::Settings;
-use super::{auth, failures, tls};
+use super::publish::Publish;
+use super::traffic::Counters;
+use super::waiters;
+use super::window::{Size, Window};
 use crate::client::error::{Code, Error, Result};
 
-/// What async-nats says about a link; the stream ends when the link has ended.
-pub(super) type Events = mpsc::UnboundedReceiver<async_nats::Event>;
-
-/// How long a closing link may take to hand its data to the socket.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
-
-/// The longest PING period given to async-nats, whose arithmetic on time may not overflow.
-const LONGEST_PERIOD: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Resolves when what a link was given is written; false when the link has ended. It may be early if the
+/// socket took nothing at all: [`Link::is_written`] knows better.
+pub(super) type Written = BoxFuture<'static, bool>;
 
 /// One established connection to one server. Dropping it closes the socket.
 pub(super) struct Link {
     client: Client,
     statistics: Arc<Statistics>,
-    pinger: Option<Subscriber>,
+    /// Those of its connection, once it belongs to one.
+    counters: Arc<Counters>,
+    window: Window,
+    /// To be told that the link is to be made anew.
+    renewal: Arc<Notify>,
+    /// Moves what waits to this link.
+    pump: Option<AbortHandle>,
+    runtime: Handle,
+    pinger: Option<(Subject, Subscriber)>,
     address: String,
     echo: bool,
+    uses_tls: bool,
+    jammed: bool,
 }
 
 impl Link {
+    /// A link that was just made.
+    pub(super) fn new(client: Client, address: String, echo: bool, uses_tls: bool) -> Link {
+        Link {
+            statistics: client.statistics(),
+            counters: Arc::default(),
+            window: Window::new(client.statistics()),
+            renewal: Arc::default(),
+            client,
+            pump: None,
+            runtime: Handle::current(),
+            pinger: None,
+            address,
+            echo,
+            uses_tls,
+            jammed: false,
+        }
+    }
+
+    /// The connection has it from now on: what it sends is counted there.
+    pub(super) fn belongs_to(&mut self, counters: &Arc<Counters>) {
+        self.counters = counters.clone();
+    }
+
+    /// Has the connection make another link in its place.
+    pub(super) fn renew(&self) {
+        self.renewal.notify_one();
+    }
+
+    /// Is notified by [`Link::renew`].
+    pub(super) fn renewal(&self) -> Arc<Notify> {
+        self.renewal.clone()
+    }
+
     /// `host:port` of the server.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether what it transports is encrypted.
+    pub(super) fn uses_tls(&self) -> bool {
+        self.uses_tls
     }
 
     /// Whether the server sends back what it gets from here.
@@ -60,17 +100,26 @@ impl Link {
         self.client.connection_state() == State::Connected
     }
 
-    /// Hands over a message.
+    /// The size of a message, if the link takes it now.
+    pub(super) fn admit(&mut self, message: &Publish) -> Option<Size> {
+        self.window.admit(message)
+    }
+
+    /// Hands over a message that the link takes.
     ///
     /// # Errors
     /// `MaxPayload`, when payload and headers together are too long for the server. A link that
     /// breaks at this moment is no error: the message is as lost as any on a broken socket.
-    pub(super) fn publish(&self, message: OutboundMessage) -> Result<()> {
-        match immediately(self.client.publish_message(message)) {
+    pub(super) fn publish(&mut self, message: Publish, size: Size) -> Result<()> {
+        match immediately(self.client.publish_message(message.into())) {
             Some(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
                 Err(too_long(self.client.max_payload()))
             }
-            _ => Ok(()),
+            _ => {
+                self.window.handed(size);
+                self.counters.sent(size.content);
+                Ok(())
+            }
         }
     }
 
@@ -89,13 +138,39 @@ impl Link {
     /// the subscription has ended. So one that was ended at once serves as a handle for it.
     pub(super) fn ping(&mut self, unused_subject: impl FnOnce() -> String) {
         if self.pinger.is_none() {
-            self.pinger = self.subscribe(unused_subject().into(), None);
-            if let Some(subscriber) = &mut self.pinger {
+            let subject = Subject::from(unused_subject());
+            let subscriber = self.subscribe(subject.clone(), None);
+            self.pinger = subscriber.map(|subscriber| (subject, subscriber));
+            if let Some((_, subscriber)) = &mut self.pinger {
                 immediately(subscriber.unsubscribe());
             }
         }
-        if let Some(subscriber) = &mut self.pinger {
+        if let Some((_, subscriber)) = &mut self.pinger {
             immediately(subscriber.drain());
+        }
+    }
+
+    /// Whether this is the subject that [`Link::ping`] was given. Nobody minds if it is not permitted.
+    pub(super) fn pings_by(&self, subject: &Subject) -> bool {
+        let pinger = self.pinger.as_ref();
+        pinger.is_some_and(|(unused, _)| unused == subject)
+    }
+
+    /// Whether any message has gone out.
+    pub(super) fn has_published(&self) -> bool {
+        self.statistics.out_messages.load(Ordering::Relaxed) > 0
+    }
+
+    /// Returns when the server has read all that was written, or the link has ended. Nobody else knows the inbox.
+    pub(super) async fn round_trip(&mut self, inbox: Subject) {
+        let Some(mut subscriber) = self.subscribe(inbox.clone(), None) else {
+            return;
+        };
+        let ping = waiters::ping(inbox, self.echo);
+        if let Some(size) = self.admit(&ping) {
+            // Empty messages are never too long.
+            let _ = self.publish(ping, size);
+            let _ = subscriber.next().await;
         }
     }
 
@@ -104,20 +179,55 @@ impl Link {
         self.statistics.in_bytes.load(Ordering::Relaxed)
     }
 
-    /// Hands all data to the socket, as far as the server takes it in time, then closes.
-    pub(super) async fn close(self) {
-        let flushed = tokio::time::timeout(FLUSH_LIMIT, self.client.flush());
-        // Closing comes next whether that worked or not.
-        drop(flushed.await);
+    /// Starts what moves messages to this link, unless it runs. It ends with the link.
+    pub(super) fn start_pump<F>(&mut self, pump: impl FnOnce(Written) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.pump.is_none() {
+            let task = self.runtime.spawn(pump(self.written()));
+            self.pump = Some(task.abort_handle());
+        }
+    }
+
+    pub(super) fn pump_ended(&mut self) {
+        self.pump = None;
+    }
+
+    /// When what it was given will be written.
+    pub(super) fn written(&self) -> Written {
+        let client = self.client.clone();
+        Box::pin(async move { client.flush().await.is_ok() })
+    }
+
+    /// Whether the socket has taken all messages.
+    pub(super) fn is_written(&mut self) -> bool {
+        self.window.is_empty()
+    }
+
+    /// How many messages the socket has not taken in whole.
+    pub(super) fn unwritten(&mut self) -> usize {
+        self.window.unwritten()
+    }
+
+    /// The server takes nothing. The link ends when it and the last subscriber are dropped: what shuts a socket
+    /// down would wait for the server with TLS, which has something to say first.
+    pub(super) fn give_up(&mut self) {
+        self.jammed = true;
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if let Some(pump) = self.pump.take() {
+            pump.abort();
+        }
         // Just dropping the client would do as well, but not before the last subscriber is gone,
         // and each of those would say UNSUB. This shuts the socket down at once; then the link
         // breaks and ends like any other.
-        immediately(self.client.force_reconnect());
+        if !self.jammed {
+            immediately(self.client.force_reconnect());
+        }
     }
 }
 
@@ -133,122 +243,4 @@ pub(super) fn too_long(limit: usize) -> Error {
         Code::MaxPayload,
         format!("Maximum size of NATS message is {limit}"),
     )
-}
-
-/// Connects to a server within `-connect_timeout`.
-pub(super) async fn establish(
-    server: &ServerEntry,
-    settings: &Settings,
-) -> Result<(Link, Events, ServerInfo)> {
-    // Somebody may have to type a passphrase, for which no server waits yet.
-    let options = tls::configure(handshake(settings), settings).await;
-    let attempt = attempt(options, server, settings);
-    match super::deadline(settings.connect_timeout) {
-        None => attempt.await,
-        Some(deadline) => timeout_at(deadline, attempt)
-            .await
-            .unwrap_or_else(|_| Err(failures::timed_out(&server.address()))),
-    }
-}
-
-async fn attempt(
-    options: ConnectOptions,
-    server: &ServerEntry,
-    settings: &Settings,
-) -> Result<(Link, Events, ServerInfo)> {
-    let address = server.address();
-    if settings.secure && server.scheme == "ws" {
-        return Err(failures::not_secure(&address));
-    }
-    let target = parse(&format!("{}://{address}", server.scheme), &address)?;
-    let (sender, events) = mpsc::unbounded_channel();
-    let options = auth::identify(options, server, settings).await?;
-    let options = one_way(options, &target)
-        // The callback lives exactly as long as the link, so its sender's end is the link's end.
-        .event_callback(move |event| {
-            // The receiver is gone when nobody is interested in this link any more.
-            let _ = sender.send(event);
-            ready(())
-        });
-    let addresses = [target, dead_end(&address)?];
-    let client = options.connect(addresses.as_slice()).await;
-    let client = client.map_err(|error| {
-        failures::of_attempt(&error, &address, auth::is_known(server, settings))
-    })?;
-    let info = client.server_info();
-    let link = Link {
-        statistics: client.statistics(),
-        client,
-        pinger: None,
-        address,
-        echo: settings.echo,
-    };
-    Ok((link, events, info))
-}
-
-/// What this connection says and expects in a handshake.
-fn handshake(settings: &Settings) -> ConnectOptions {
-    let mut options = ConnectOptions::new()
-        .name(&settings.name)
-        .skip_subject_validation(true)
-        .client_capacity(Semaphore::MAX_PERMITS)
-        .subscription_capacity(Semaphore::MAX_PERMITS)
-        .ping_interval(backup_period(settings));
-    if settings.connect_timeout.is_zero() {
-        options = options.connection_timeout(LONGEST_PERIOD);
-    } else {
-        options = options.connection_timeout(settings.connect_timeout.min(LONGEST_PERIOD));
-    }
-    if !settings.echo {
-        options = options.no_echo();
-    }
-    options
-}
-
-/// The period of async-nats's own PINGs. The supervisor sends the regular ones; these must only
-/// end links the supervisor gave up and that cannot even be closed as their socket is jammed.
-fn backup_period(settings: &Settings) -> Duration {
-    let Settings {
-        ping_interval,
-        max_outstanding_pings,
-        ..
-    } = settings;
-    if ping_interval.is_zero() || *max_outstanding_pings == 0 {
-        return LONGEST_PERIOD;
-    }
-    let tolerated = u32::try_from(*max_outstanding_pings).unwrap_or(u32::MAX);
-    let period = ping_interval.saturating_mul(tolerated.max(2).saturating_add(1));
-    period.clamp(Duration::from_secs(1), LONGEST_PERIOD)
-}
-
-/// Makes a link end when it breaks. async-nats gives up after `max_reconnects` failed attempts, but
-/// not before the first; so that one goes to the other address it knows, a dead end, where it fails
-/// at once without leaving this host.
-fn one_way(options: ConnectOptions, target: &ServerAddr) -> ConnectOptions {
-    let target = target.clone();
-    let first = AtomicBool::new(true);
-    options
-        .max_reconnects(1)
-        .ignore_discovered_servers()
-        .reconnect_to_server_callback(move |servers, _| {
-            let addr = if first.swap(false, Ordering::Relaxed) {
-                Some(target.clone())
-            } else {
-                servers.into_iter().last().map(|server| server.addr)
-            };
-            ready(addr.map(|addr| ReconnectToServer {
-                addr,
-                delay: Some(Duration::ZERO),
-            }))
-        })
-}
-
-/// An address no server can have.
-fn dead_end(address: &str) -> Result<ServerAddr> {
-    parse("nats://127.0.0.1:0", address)
-}
-
-fn parse(url: &str, address: &str) -> Result<ServerAddr> {
-    url.parse()
-        .map_err(|error| failures::unreachable(address, error))
 }

@@ -1,153 +1,16 @@
-//! The servers a connection may use: URLs, and the queue in which they are tried (core.md §8, §9).
+//! The servers a connection may use: the queue in which they are tried.
 //!
 //! Pure data; the supervisor asks it what to do next. The pool is a queue: an attempt moves its
 //! server from the head to the tail, so the current server is always the last one.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use rand::seq::SliceRandom;
 
-use crate::client::error::{Error, Result};
-
-/// Schemes and their default ports; that of a URL without scheme comes first.
-const SCHEMES: [(&str, u32); 4] = [("nats", 4222), ("tls", 4222), ("ws", 80), ("wss", 443)];
-
-/// How a client identifies itself.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credentials {
-    User { user: String, password: String },
-    Token(String),
-}
-
-/// A server of the pool.
-///
-/// No `Debug`: it would print passwords.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ServerEntry {
-    /// `nats`, `tls`, or for WebSocket `ws`, `wss`.
-    pub scheme: &'static str,
-    /// Name or address; IPv6 addresses keep their brackets.
-    pub host: String,
-    /// As given: only an attempt finds out that a number is no port.
-    pub port: u32,
-    /// Learned from another server.
-    pub discovered: bool,
-    /// Failed attempts since the last success, or since `connect`.
-    pub reconnects: u64,
-    /// When the last attempt failed, in milliseconds since 1970; 0: never.
-    pub last_attempt: u64,
-    /// Those of the URL.
-    pub credentials: Option<Credentials>,
-    /// The same moment as `last_attempt` on a clock that nobody adjusts.
-    failed_at: Option<Instant>,
-}
-
-impl ServerEntry {
-    /// `host:port`.
-    pub fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-
-    /// When another attempt may start, given the wanted distance from the last one.
-    pub(super) fn next_attempt(&self, distance: Duration) -> Option<Instant> {
-        self.failed_at?.checked_add(distance)
-    }
-
-    fn reset(&mut self) {
-        self.reconnects = 0;
-        self.last_attempt = 0;
-        self.failed_at = None;
-    }
-}
-
-/// Parses `[nats://|tls://|ws://|wss://][user[:password]@]host[:port]`; a user without password is a
-/// token.
-///
-/// # Errors
-/// `InvalidArg` "Invalid URL …", without credentials
-pub fn parse_url(url: &str) -> Result<ServerEntry> {
-    parse(url)
-        .ok_or_else(|| Error::invalid_arg(format!("Invalid URL {}", without_credentials(url))))
-}
-
-/// A text that should have been a URL, for messages.
-fn without_credentials(url: &str) -> String {
-    match url.rsplit_once('@') {
-        None => url.to_owned(),
-        Some((before, address)) => match before.split_once("://") {
-            None => format!("***@{address}"),
-            Some((scheme, _)) => format!("{scheme}://***@{address}"),
-        },
-    }
-}
-
-fn parse(url: &str) -> Option<ServerEntry> {
-    let (name, rest) = url.split_once("://").unwrap_or((SCHEMES[0].0, url));
-    let (scheme, default_port) = *SCHEMES.iter().find(|(scheme, _)| *scheme == name)?;
-    // Only credentials may contain an `@`.
-    let (credentials, address) = match rest.rsplit_once('@') {
-        None => (None, rest),
-        Some((credentials, address)) => (Some(parse_credentials(credentials)?), address),
-    };
-    let (host, port) = parse_address(address)?;
-    Some(ServerEntry {
-        scheme,
-        host: host.to_owned(),
-        port: port.unwrap_or(default_port),
-        discovered: false,
-        reconnects: 0,
-        last_attempt: 0,
-        credentials,
-        failed_at: None,
-    })
-}
-
-fn parse_credentials(text: &str) -> Option<Credentials> {
-    let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    if user.is_empty() {
-        return None;
-    }
-    Some(if password.is_empty() {
-        Credentials::Token(user.to_owned())
-    } else {
-        Credentials::User {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }
-    })
-}
-
-fn parse_address(address: &str) -> Option<(&str, Option<u32>)> {
-    // The colons of an IPv6 address are inside its brackets.
-    let host_end = address.rfind(']').map_or(0, |bracket| bracket + 1);
-    let (host, port) = match address[host_end..].find(':') {
-        None => (address, None),
-        Some(colon) => {
-            let (host, port) = address.split_at(host_end + colon);
-            (host, Some(parse_port(&port[1..])?))
-        }
-    };
-    is_host(host).then_some((host, port))
-}
-
-fn parse_port(digits: &str) -> Option<u32> {
-    // `parse` alone would accept a sign.
-    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-    all_digits.then(|| digits.parse().ok()).flatten()
-}
-
-fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
-        }
-    }
-}
+use super::server::ServerEntry;
+use super::url::parse_url;
+use crate::client::error::Result;
 
 /// What the queue discipline says about the next attempt.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,6 +21,22 @@ pub(super) enum Choice {
     Exhausted,
     /// There is no server.
     Empty,
+}
+
+/// The most servers that are there because others told about them.
+pub(super) const MOST_DISCOVERED: usize = 1024;
+
+/// How many addresses that are none are reported one by one.
+const MOST_COMPLAINTS: usize = 16;
+
+/// What came of a list of addresses.
+#[derive(Default)]
+pub(super) struct Discovery {
+    pub(super) added: Vec<String>,
+    /// What is wrong with the first of those that are no addresses.
+    pub(super) invalid: Vec<String>,
+    /// How many more are of no use, or too many.
+    pub(super) ignored: usize,
 }
 
 /// The servers, in the order in which they are tried.
@@ -246,49 +125,76 @@ impl Pool {
     /// The attempt to the current server failed.
     pub(super) fn failed(&mut self) {
         if let Some(server) = self.servers.back_mut() {
-            server.reconnects += 1;
-            server.last_attempt = unix_millis();
-            server.failed_at = Some(Instant::now());
+            server.failed();
         }
     }
 
     /// The attempt to the current server succeeded.
     pub(super) fn succeeded(&mut self) {
         if let Some(server) = self.servers.back_mut() {
-            server.reset();
+            server.succeeded();
         }
     }
 
-    /// Adds a server another one told about, unless it is known; the next attempt goes there.
-    ///
-    /// # Errors
-    /// `InvalidArg` "Invalid URL …"
-    pub(super) fn discover(&mut self, address: &str) -> Result<bool> {
-        let mut server = parse_url(address)?;
-        let known = |s: &ServerEntry| s.host == server.host && s.port == server.port;
-        if self.servers.iter().any(known) {
-            return Ok(false);
+    /// The link to the current server broke; see [`ServerEntry::lost`].
+    pub(super) fn lost(&mut self, distance: Duration, unreadable: bool) {
+        if let Some(server) = self.servers.back_mut() {
+            server.lost(distance, unreadable);
         }
-        // A server with WebSocket tells its clients there about others with WebSocket.
-        server.scheme = match self.current().map(|current| current.scheme) {
-            Some(scheme @ ("ws" | "wss")) => scheme,
-            _ => "nats",
+    }
+
+    /// Adds the servers that the current one told about on its link, unless they are known. They are
+    /// tried first, the last one before the others. A pool that was emptied stays empty.
+    pub(super) fn discover(&mut self, addresses: &[String], used_tls: bool) -> Discovery {
+        let mut discovery = Discovery::default();
+        let Some(teller) = self.servers.back().cloned() else {
+            return discovery;
         };
-        server.credentials = None;
-        server.discovered = true;
-        self.servers.push_front(server);
-        Ok(true)
+        let mut known: HashSet<(String, u32)> =
+            self.servers.iter().map(ServerEntry::place).collect();
+        let mut room = MOST_DISCOVERED.saturating_sub(self.discovered());
+        for address in addresses {
+            let mut server = match parse_url(address) {
+                Ok(server) => server,
+                Err(error) if discovery.invalid.len() < MOST_COMPLAINTS => {
+                    discovery.invalid.push(error.message);
+                    continue;
+                }
+                Err(_) => {
+                    discovery.ignored += 1;
+                    continue;
+                }
+            };
+            if known.contains(&server.place()) {
+                continue;
+            }
+            if room == 0 {
+                discovery.ignored += 1;
+                continue;
+            }
+            room -= 1;
+            known.insert(server.place());
+            teller.tells_of(&mut server, used_tls);
+            self.servers.push_front(server);
+            discovery.added.push(address.clone());
+        }
+        discovery
     }
-}
 
-fn unix_millis() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
-    elapsed.map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX))
+    fn discovered(&self) -> usize {
+        self.servers
+            .iter()
+            .filter(|server| server.discovered)
+            .count()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::client::connection::settings::Settings;
 
     fn hosts(pool: &Pool) -> Vec<String> {
         pool.servers.iter().map(|s| s.host.clone()).collect()
@@ -321,64 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn urls() {
-        let full = parse_url("tls://bob:s3:cr@t@n1.example:4333").unwrap();
-        assert_eq!((full.scheme, full.port), ("tls", 4333));
-        assert_eq!(full.address(), "n1.example:4333");
-        assert!(
-            full.credentials
-                == Some(Credentials::User {
-                    user: "bob".into(),
-                    password: "s3:cr@t".into()
-                })
-        );
-        let token = parse_url("t0ken%20@host").unwrap();
-        assert!(token.credentials == Some(Credentials::Token("t0ken%20".into())));
-        assert_eq!((token.scheme, token.port), ("nats", 4222));
-        assert_eq!(
-            parse_url("nats://[::1]:4223").unwrap().address(),
-            "[::1]:4223"
-        );
-        assert_eq!(parse_url("[::1]").unwrap().port, 4222);
-        assert_eq!(parse_url("my_host:99999").unwrap().port, 99999);
-        assert_eq!(parse_url("ws://host").unwrap().port, 80);
-        assert_eq!(parse_url("wss://host").unwrap().address(), "host:443");
-    }
-
-    #[test]
-    fn invalid_urls() {
-        for bad in [
-            "",
-            "nats://",
-            "http://host",
-            "NATS://host",
-            "host/x",
-            "host:2a20",
-            "host:",
-            "host:+1",
-            ":4222",
-            "@host",
-            ":pw@host",
-            "a b",
-            "::1",
-            "[::1",
-            "[zz]",
-            "[::1]x",
-            "host:1:2",
-            "user@",
-            "nats://host:4222/",
-            "host:99999999999",
-        ] {
-            let error = parse_url(bad).err().map(|e| e.message);
-            let told = format!("Invalid URL {}", without_credentials(bad));
-            assert_eq!(error, Some(told), "{bad}");
-        }
-    }
-
-    #[test]
     fn an_invalid_url_leaves_the_pool_alone() {
         let mut pool = pool(&["a", "b"]);
-        assert!(pool.set(&["c".into(), "d/".into()], false).is_err());
+        assert!(pool.set(&["c".into(), "d/x".into()], false).is_err());
         assert_eq!(hosts(&pool), ["a", "b"]);
     }
 
@@ -447,49 +298,67 @@ mod tests {
         }
     }
 
+    fn discover(pool: &mut Pool, addresses: &[&str], used_tls: bool) -> Discovery {
+        let addresses: Vec<String> = addresses.iter().map(|a| a.to_string()).collect();
+        pool.discover(&addresses, used_tls)
+    }
+
     #[test]
     fn discovered_servers_come_first() {
         let mut pool = pool(&["bob:pw@a", "b:4333"]);
-        assert!(pool.discover("c:4222").unwrap());
-        assert!(!pool.discover("a:4222").unwrap());
-        assert!(!pool.discover("b:4333").unwrap());
-        assert!(pool.discover("b:4444").unwrap());
-        assert!(pool.discover("[fe80::1]:4222").unwrap());
-        assert!(pool.discover("c/:4222").is_err());
+        let told = [
+            "c:4222",
+            "a:4222",
+            "b:4333",
+            "b:4444",
+            "b:4444",
+            "c%:4222",
+            "[fe80::1]:4222",
+        ];
+        let discovery = discover(&mut pool, &told, false);
+        assert_eq!(discovery.added, ["c:4222", "b:4444", "[fe80::1]:4222"]);
+        assert_eq!(discovery.invalid, ["Invalid URL c%:4222"]);
         assert_eq!(hosts(&pool), ["[fe80::1]", "b", "c", "a", "b"]);
         assert!(pool.servers[0].discovered && !pool.servers[3].discovered);
+        pool.clear();
+        assert!(discover(&mut pool, &told, false).added.is_empty());
+        assert_eq!(pool.current().map(|s| s.host.as_str()), Some("b"));
     }
 
     #[test]
-    fn messages_have_no_credentials() {
-        for (url, message) in [
-            ("http://one", "Invalid URL http://one"),
-            ("http://bob:s3cret@one", "Invalid URL http://***@one"),
-            ("bob:s3:cr@t@one/x", "Invalid URL ***@one/x"),
-        ] {
-            let error = parse_url(url).err().expect(url);
-            assert_eq!(error.message, message);
-        }
+    fn told_servers_inherit_what_their_teller_needed() {
+        let mut pool = pool(&["tls://bob:pw@one.example"]);
+        let plain = Settings::default();
+        discover(&mut pool, &["10.0.0.1:4222", "two.example:4222"], true);
+        let told = |pool: &Pool, n: usize| pool.servers[n].clone();
+        let (named, bare) = (told(&pool, 0), told(&pool, 1));
+        assert!(plain.requires_tls(&named) && plain.requires_tls(&bare));
+        assert_eq!(named.inherited_name(), None);
+        assert_eq!(bare.inherited_name(), Some("one.example"));
+        assert!(bare.credentials.is_none());
+        assert!(plain.credentials(&bare).is_some());
+        // One that was told tells of another: the name is still that of the first.
+        pool.servers.retain(|server| server.host == "10.0.0.1");
+        discover(&mut pool, &["[::1]:4222"], true);
+        assert_eq!(told(&pool, 0).inherited_name(), Some("one.example"));
+        assert!(plain.credentials(&told(&pool, 0)).is_some());
+        discover(&mut pool, &["10.0.0.9:4222"], false);
+        assert!(!plain.requires_tls(&told(&pool, 0)));
     }
 
     #[test]
-    fn fuzz_urls() {
-        let samples = [
-            "nats://localhost:4222",
-            "tls://bob:s3cret@two.example:4333",
-            "token@[::1]:4223",
-            "wss://a_b",
-            "[fe80::1]",
-        ];
-        fuzz::texts(&samples, |url| {
-            let Ok(entry) = parse_url(url) else {
-                return;
-            };
-            assert!(!entry.host.is_empty(), "{url:?}");
-            assert!(!entry.host.contains([' ', '\r', '\n', '@', '/']), "{url:?}");
-            let again = parse_url(&format!("{}://{}", entry.scheme, entry.address()));
-            let again = again.unwrap_or_else(|_| panic!("{url:?}"));
-            assert_eq!((again.host, again.port), (entry.host, entry.port));
-        });
+    fn many_told_servers_are_cheap_and_limited() {
+        let mut pool = pool(&["a"]);
+        let told: Vec<String> = (0..100_000).map(|n| format!("h{n}:4222")).collect();
+        let start = Instant::now();
+        let discovery = pool.discover(&told, false);
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(discovery.added.len(), MOST_DISCOVERED);
+        assert_eq!(discovery.ignored, 100_000 - MOST_DISCOVERED);
+        assert_eq!(pool.discover(&told, false).added.len(), 0);
+        let nonsense: Vec<String> = (0..1000).map(|n| format!("h{n}/x")).collect();
+        let discovery = pool.discover(&nonsense, false);
+        assert_eq!(discovery.invalid.len(), MOST_COMPLAINTS);
+        assert_eq!(discovery.ignored, 1000 - MOST_COMPLAINTS);
     }
 }

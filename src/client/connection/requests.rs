@@ -13,197 +13,35 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subject};
-use bytes::Bytes;
+use async_nats::Message;
 use futures_util::future::BoxFuture;
-use rand::distr::{Alphanumeric, SampleString};
-use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use super::events::{Level, Status};
-use super::state::State;
-use super::subscriptions::Deliver;
-use super::{deadline, Inner, Publish};
+use super::clock::deadline;
+use super::deliver::Deliver;
+use super::events::{Level, Notice, Status};
+use super::inner::Inner;
+use super::owner::Owner;
+use super::publish::Publish;
+use super::state::{self, State};
+use super::waiters::{closed, new_inbox, timed_out, Waiter, DEFAULT_INBOX_PREFIX};
 use crate::client::error::{Code, Error, Result};
+use crate::client::subject;
 
-const INBOX_PREFIX: &str = "_INBOX.";
-const INBOX_LENGTH: usize = 22;
-
-/// Makes a subject nobody listens on from an inbox.
-const NOBODY: &str = ".nobody";
-
-/// A new inbox subject.
-pub(super) fn new_inbox() -> String {
-    let mut inbox = String::from(INBOX_PREFIX);
-    Alphanumeric.append_string(&mut rand::rng(), &mut inbox, INBOX_LENGTH);
-    inbox
-}
-
-/// Why operations that wait are told not to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// By `disconnect`.
-    Closed,
-    /// No server is left.
-    Lost,
-}
-
-/// Who waits for a message on an inbox.
-pub(super) enum Waiter {
-    Request(oneshot::Sender<Result<Message>>),
-    Ping(oneshot::Sender<Result<()>>),
-    /// A request with an inbox of its own, which only needs to know of the end.
-    Gather(oneshot::Sender<Error>),
-}
-
-impl Waiter {
-    /// Passes on what arrived. Whoever waited may have given up, so the results do not matter.
-    fn answer(self, message: Message) {
-        match self {
-            Waiter::Request(sender) => drop(sender.send(Ok(message))),
-            Waiter::Ping(sender) => drop(sender.send(Ok(()))),
-            Waiter::Gather(_) => {}
-        }
-    }
-
-    pub(super) fn refuse(self, end: End) {
-        match (self, end) {
-            (Waiter::Request(sender), End::Lost) => drop(sender.send(Err(lost()))),
-            (Waiter::Gather(sender), End::Lost) => drop(sender.send(lost())),
-            (Waiter::Gather(sender), End::Closed) => drop(sender.send(closed())),
-            (Waiter::Request(sender), End::Closed) => drop(sender.send(Err(closed()))),
-            (Waiter::Ping(sender), _) => drop(sender.send(Err(closed()))),
-        }
-    }
-}
-
-/// A reply, unless it is the server's word that nobody listens.
-pub(super) fn responded(message: Message) -> Result<Message> {
-    if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Err(Error::new(
-            Code::NoResponders,
-            "No responders available for request",
-        ));
-    }
-    Ok(message)
-}
-
-pub(super) fn closed() -> Error {
-    Error::new(Code::ConnectionClosed, "Connection closed")
-}
-
-fn lost() -> Error {
-    Error::new(Code::Timeout, "Connection lost")
-}
-
-pub(super) fn timed_out(subject: &str) -> Error {
-    Error::new(Code::Timeout, format!("Request to {subject} timed out"))
-}
-
-/// Everybody who waits on an inbox of a connection.
-pub(super) struct Requests {
-    /// What the inboxes begin with, including the last dot.
-    prefix: String,
-    /// The wildcard subscription, once it exists.
-    pub(super) subscription: Option<u64>,
-    last_key: u64,
-    waiters: FxHashMap<u64, Waiter>,
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        let mut prefix = new_inbox();
-        prefix.push('.');
-        Requests {
-            prefix,
-            subscription: None,
-            last_key: 0,
-            waiters: FxHashMap::default(),
-        }
-    }
-}
-
-impl Requests {
-    pub(super) fn add(&mut self, waiter: Waiter) -> u64 {
-        self.last_key += 1;
-        self.waiters.insert(self.last_key, waiter);
-        self.last_key
-    }
-
-    pub(super) fn remove(&mut self, key: u64) -> Option<Waiter> {
-        self.waiters.remove(&key)
-    }
-
-    /// Forgets everybody, and the subscription. The next one has another subject, as this one may
-    /// still exist at the server when the next connection asks whether there are responders. Keys go
-    /// on: whoever waited may be slow to let go of its own.
-    pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> {
-        let fresh = Requests {
-            last_key: self.last_key,
-            ..Requests::default()
-        };
-        std::mem::replace(self, fresh).waiters.into_values()
-    }
-
-    /// The pings to be sent again on a new link.
-    pub(super) fn pings(&self, echo: bool) -> Vec<Publish> {
-        let is_ping = |waiter: &Waiter| matches!(waiter, Waiter::Ping(_));
-        self.waiters
-            .iter()
-            .filter(|(_, waiter)| is_ping(waiter))
-            .map(|(key, _)| self.ping(*key, echo))
-            .collect()
-    }
-
-    fn ping(&self, key: u64, echo: bool) -> Publish {
-        let inbox = self.inbox(key);
-        if echo {
-            return Publish::new(inbox, Bytes::new());
-        }
-        // The subscription matches one token only, so not even an earlier link of this connection
-        // that the server has not missed yet gets this.
-        let mut message = Publish::new(format!("{inbox}{NOBODY}"), Bytes::new());
-        message.reply = Some(inbox);
-        message
-    }
-
-    fn inbox(&self, key: u64) -> Subject {
-        [&*self.prefix, &key.to_string()].concat().into()
-    }
-
-    fn key(&self, inbox: &str) -> Option<u64> {
-        inbox.strip_prefix(&self.prefix)?.parse().ok()
-    }
-
-    /// A server that does not let this connection publish to its inbox has still been reached.
-    /// If an `-ERR` was of that sort, returns who waits for it; nobody else needs to know.
-    pub(super) fn denied_ping(&mut self, text: &str) -> Option<oneshot::Sender<Result<()>>> {
-        let subject = text
-            .split('"')
-            .find(|part| part.starts_with(&self.prefix))?;
-        let key = self.key(subject.strip_suffix(NOBODY).unwrap_or(subject))?;
-        match self.waiters.remove(&key)? {
-            Waiter::Ping(sender) => Some(sender),
-            request => {
-                self.waiters.insert(key, request);
-                None
-            }
-        }
-    }
-}
+/// As long as what comes behind the prefix of an inbox at most.
+const LONGEST_REST: &str = ".1234567890123456789012.18446744073709551615.nobody";
 
 /// Receives what arrives on the inboxes.
-struct Inboxes(Weak<Inner>);
+struct Inboxes(Weak<dyn Owner>);
 
 impl Deliver for Inboxes {
     fn deliver(&self, _subscription: u64, messages: &mut Vec<Message>) {
-        let Some(connection) = self.0.upgrade() else {
+        let Some(owner) = self.0.upgrade() else {
             return;
         };
         for message in messages.drain(..) {
-            let waiter = connection.with(|state| state.arrived(&message.subject));
-            if let Some(waiter) = waiter {
+            if let Some(waiter) = owner.arrived(&message.subject) {
                 waiter.answer(message);
             }
         }
@@ -212,22 +50,83 @@ impl Deliver for Inboxes {
 
 impl State {
     /// Takes out who waited for a message on this inbox. Late answers find nobody.
-    fn arrived(&mut self, inbox: &str) -> Option<Waiter> {
-        let key = self.requests.key(inbox)?;
-        let waiter = self.requests.remove(key)?;
-        if let Waiter::Ping(_) = waiter {
-            let text = format!("received PONG, status: {}", self.status().as_str());
-            self.outbox.log(Level::Debug, text);
+    pub(super) fn arrived(&mut self, inbox: &str) -> Option<Waiter> {
+        let key = self.waiters.key(inbox)?;
+        let waiter = self.waiters.remove(key)?;
+        match &waiter {
+            Waiter::Ping(_) => {
+                let text = format!("received PONG, status: {}", self.status().as_str());
+                self.outbox.log(Level::Debug, text);
+            }
+            Waiter::Arrival(subscriptions) => self.arrived_at(subscriptions),
+            _ => {}
         }
         Some(waiter)
     }
 
+    fn arrived_at(&mut self, subscriptions: &[u64]) {
+        for id in subscriptions {
+            self.subscriptions.arrived(*id);
+        }
+    }
+
+    /// A ping has reached the server, which says so in another way.
+    pub(super) fn pong(&mut self, ping: Waiter) {
+        match ping {
+            Waiter::Ping(waiter) => self.outbox.push(Notice::Settled(waiter, Ok(()))),
+            Waiter::Arrival(subscriptions) => self.arrived_at(&subscriptions),
+            _ => {}
+        }
+    }
+
+    /// Ends subscriptions when everything that the server has sent so far is here.
+    pub(super) fn await_arrival(&mut self, subscriptions: Vec<u64>) {
+        if self.waiters.denied.is_some() {
+            return self.arrived_at(&subscriptions);
+        }
+        self.subscribe_inboxes();
+        let key = self.waiters.add(Waiter::Arrival(subscriptions));
+        self.send_ping(key);
+    }
+
+    /// A new inbox subject.
+    pub(super) fn new_inbox(&self) -> String {
+        new_inbox(&self.inbox_prefix)
+    }
+
+    pub(super) fn set_inbox_prefix(&mut self, prefix: &str) -> Result<()> {
+        if self.status() != Status::Closed {
+            return Err(Error::invalid_arg(
+                "Cannot configure inbox_prefix when already connected",
+            ));
+        }
+        let valid = subject::check_publish(prefix, true)
+            .and_then(|()| subject::check_length(prefix, Some(LONGEST_REST)));
+        valid.map_err(|_| Error::invalid_arg(format!("Invalid inbox_prefix {prefix}")))?;
+        self.inbox_prefix = prefix.to_owned();
+        // Nobody waits in status `closed`.
+        drop(self.waiters.clear(prefix));
+        Ok(())
+    }
+
+    /// Whether a subject fits into a line of the protocol with an inbox behind it. One of the default prefix
+    /// always does.
+    pub(super) fn check_inbox(&self, subject: &str) -> Result<()> {
+        let beyond = self.inbox_prefix.get(DEFAULT_INBOX_PREFIX.len()..);
+        subject::check_length(subject, beyond)
+    }
+
+    /// Whether the server lets answers come.
+    fn check_answerable(&self) -> Result<()> {
+        self.waiters.denied.clone().map_or(Ok(()), Err)
+    }
+
     /// Makes sure that answers can arrive.
     fn subscribe_inboxes(&mut self) {
-        if self.requests.subscription.is_none() {
-            let subject = format!("{}*", self.requests.prefix).into();
-            let deliver = Arc::new(Inboxes(self.connection()));
-            self.requests.subscription = Some(self.subscribe(subject, None, 0, deliver));
+        if self.waiters.subscription.is_none() {
+            let subject = format!("{}*", self.waiters.prefix).into();
+            let deliver = Arc::new(Inboxes(self.owner()));
+            self.waiters.subscription = Some(self.subscribe(subject, None, 0, deliver));
         }
     }
 
@@ -235,31 +134,43 @@ impl State {
         &mut self,
         mut message: Publish,
     ) -> Result<(u64, oneshot::Receiver<Result<Message>>)> {
+        self.check_accepting()?;
         self.check_publish(&message)?;
+        self.check_request(&message)?;
+        self.check_inbox(&message.subject)?;
+        self.check_answerable()?;
         self.subscribe_inboxes();
-        let (sender, receiver) = oneshot::channel();
-        let key = self.requests.add(Waiter::Request(sender));
-        message.reply = Some(self.requests.inbox(key));
+        let (answer, receiver) = oneshot::channel();
+        let subject = message.subject.clone();
+        let key = self.waiters.add(Waiter::Request { answer, subject });
+        message.reply = Some(self.waiters.inbox(key));
         if let Err(error) = self.send(message) {
-            self.requests.remove(key);
+            self.waiters.remove(key);
             return Err(error);
         }
         Ok((key, receiver))
     }
 
     fn ping(&mut self) -> Result<(u64, oneshot::Receiver<Result<()>>)> {
-        if !matches!(self.status(), Status::Connected | Status::Reconnecting) {
-            return Err(super::state::not_connected());
+        if matches!(self.status(), Status::Closed | Status::Connecting) {
+            return Err(state::not_connected());
         }
+        self.check_answerable()?;
         self.outbox.log(Level::Debug, "sending PING");
         self.subscribe_inboxes();
         let (sender, receiver) = oneshot::channel();
-        let key = self.requests.add(Waiter::Ping(sender));
-        // Without a link it goes out on the next one, with all others that wait.
-        if let Some(link) = self.link.as_ref().filter(|link| link.is_up()) {
-            link.publish(self.requests.ping(key, link.echo()).into())?;
-        }
+        let key = self.waiters.add(Waiter::Ping(sender));
+        self.send_ping(key);
         Ok((key, receiver))
+    }
+
+    /// Without a link it goes out on the next one, with all others that wait.
+    fn send_ping(&mut self, key: u64) {
+        if let Some(link) = self.live_link() {
+            let echo = link.echo();
+            // Empty messages are never too long.
+            let _ = self.send(self.waiters.ping(key, echo));
+        }
     }
 }
 
@@ -337,56 +248,7 @@ impl<T> Drop for Pending<T> {
             return;
         }
         if let Some(connection) = self.connection.upgrade() {
-            connection.with(|state| state.requests.remove(self.key));
+            connection.with(|state| state.waiters.remove(self.key));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inboxes() {
-        let inbox = new_inbox();
-        assert_eq!(inbox.len(), 29);
-        assert!(inbox.starts_with("_INBOX."));
-        assert!(inbox[7..].chars().all(|c| c.is_ascii_alphanumeric()));
-        assert_ne!(inbox, new_inbox());
-    }
-
-    #[test]
-    fn keys() {
-        let requests = Requests::default();
-        let inbox = requests.inbox(17);
-        assert_eq!(requests.key(&inbox), Some(17));
-        assert_eq!(requests.key("_INBOX.x.17"), None);
-        assert_eq!(requests.key(&format!("{}x", requests.prefix)), None);
-    }
-
-    #[test]
-    fn a_denied_ping_has_reached_the_server() {
-        let mut requests = Requests::default();
-        let (sender, _ping) = oneshot::channel();
-        let ping = requests.add(Waiter::Ping(sender));
-        let (sender, _request) = oneshot::channel();
-        let request = requests.add(Waiter::Request(sender));
-        let text = |subject: &str| format!("Permissions Violation for Publish to \"{subject}\"");
-        assert!(requests.denied_ping(&text("a")).is_none());
-        assert!(requests
-            .denied_ping(&text(&requests.inbox(request)))
-            .is_none());
-        assert!(requests
-            .denied_ping(&text(&format!("{}*", requests.prefix)))
-            .is_none());
-        assert_eq!(requests.pings(true).len(), 1);
-        let subject = requests.ping(ping, true).subject;
-        assert!(requests.denied_ping(&text(&subject)).is_some());
-        let (sender, _ping) = oneshot::channel();
-        let ping = requests.add(Waiter::Ping(sender));
-        let subject = requests.ping(ping, false).subject;
-        assert!(requests.denied_ping(&text(&subject)).is_some());
-        assert_eq!(requests.pings(true).len(), 0);
-        assert_eq!(requests.waiters.len(), 1);
     }
 }

@@ -1,28 +1,38 @@
 //! The state of a connection and its changes. Every function here runs under the state lock.
 //!
-//! What somebody outside has to be told goes into the outbox, in the order of core.md §6.
+//! What somebody outside has to be told goes into the outbox, in the order in which scripts shall see it.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use async_nats::{ServerInfo, Subject};
+use async_nats::Subject;
 use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
+use super::closing::{Closing, Ending};
+use super::deliver::Deliver;
+use super::discovery::Fields;
 use super::events::{Event, Level, Notice, Outbox, Status};
-use super::failures;
+use super::failures::LinkEnd;
+use super::hold::Draining;
+use super::info::ServerInfo;
 use super::link::{self, Link};
-use super::pool::{Choice, Pool, ServerEntry};
-use super::requests::{End, Requests};
-use super::subscriptions::{Deliver, Subscriptions};
-use super::supervisor;
-use super::{Inner, Publish};
+use super::outgoing::Outgoing;
+use super::owner::Owner;
+use super::pool::{Choice, Pool, MOST_DISCOVERED};
+use super::publish::Publish;
+use super::server::ServerEntry;
+use super::subscriptions::Subscriptions;
+use super::traffic::Counters;
+use super::waiters::{closed, End, Waiters, DEFAULT_INBOX_PREFIX};
+use super::window::header_length;
 use crate::client::error::{Code, Error, Result};
 use crate::client::subject;
 
 /// Everything a connection knows, but its settings.
 pub(super) struct State {
-    connection: Weak<Inner>,
+    owner: Weak<dyn Owner>,
     status: Status,
     /// Distinguishes what one `connect` started from what the next one does.
     session: u64,
@@ -34,13 +44,21 @@ pub(super) struct State {
     pub(super) pool: Pool,
     /// Of the last handshake; survives the connection.
     pub(super) info: Option<Arc<ServerInfo>>,
-    /// Only in status `connected`.
+    /// Only in status `connected` or `draining`.
     pub(super) link: Option<Link>,
-    /// Messages for the next link.
-    buffer: Vec<Publish>,
+    /// The last link broke upon a message that cannot be read, as far as is known.
+    pub(super) broken_by_message: bool,
+    /// How many links there have been.
+    pub(super) links: watch::Sender<u64>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) outgoing: Outgoing,
     pub(super) subscriptions: Subscriptions,
-    pub(super) requests: Requests,
+    /// What inboxes begin with.
+    pub(super) inbox_prefix: String,
+    pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
+    /// Only in status `draining`.
+    pub(super) draining: Option<Draining>,
 }
 
 /// The error of everything that needs a connection.
@@ -55,9 +73,9 @@ fn no_servers() -> Error {
 const POOL_IS_EMPTY: &str = "Server pool is empty";
 
 impl State {
-    pub(super) fn new(connection: Weak<Inner>) -> Self {
+    pub(super) fn new(owner: Weak<dyn Owner>) -> Self {
         State {
-            connection,
+            owner,
             status: Status::Closed,
             session: 0,
             supervisor: None,
@@ -66,15 +84,21 @@ impl State {
             pool: Pool::default(),
             info: None,
             link: None,
-            buffer: Vec::new(),
+            broken_by_message: false,
+            links: watch::Sender::default(),
+            counters: Arc::default(),
+            outgoing: Outgoing::default(),
             subscriptions: Subscriptions::default(),
-            requests: Requests::default(),
+            inbox_prefix: DEFAULT_INBOX_PREFIX.to_owned(),
+            waiters: Waiters::new(DEFAULT_INBOX_PREFIX),
             outbox: Outbox::default(),
+            draining: None,
         }
     }
 
-    pub(super) fn connection(&self) -> Weak<Inner> {
-        self.connection.clone()
+    /// The connection, for a task.
+    pub(super) fn owner(&self) -> Weak<dyn Owner> {
+        self.owner.clone()
     }
 
     pub(super) fn status(&self) -> Status {
@@ -91,7 +115,17 @@ impl State {
         self.session() == Some(session)
     }
 
-    fn set_status(&mut self, status: Status) {
+    /// Whether a session has ended and no other one has begun.
+    pub(super) fn is_over(&self, session: u64) -> bool {
+        self.status == Status::Closed && self.session == session
+    }
+
+    /// The link, if messages handed over now have a chance to arrive.
+    pub(super) fn live_link(&mut self) -> Option<&mut Link> {
+        self.link.as_mut().filter(|link| link.is_up())
+    }
+
+    pub(super) fn set_status(&mut self, status: Status) {
         self.status = status;
         self.outbox.event(Event::Status(status));
     }
@@ -102,12 +136,26 @@ impl State {
             _ => Ok(()),
         }
     }
+
+    /// Whether there may be new subscriptions and requests.
+    pub(super) fn check_accepting(&self) -> Result<()> {
+        match self.status {
+            Status::Draining => Err(Error::new(
+                Code::ConnectionClosed,
+                "The connection is about to close",
+            )),
+            _ => self.check_open(),
+        }
+    }
 }
 
 /// Connecting and disconnecting.
 impl State {
-    /// Starts connecting, if closed.
-    pub(super) fn connect(&mut self) -> Result<Option<BoxFuture<'static, Result<()>>>> {
+    /// Starts connecting, if closed; `supervise` starts the task that does so in a session.
+    pub(super) fn connect(
+        &mut self,
+        supervise: impl FnOnce(u64) -> AbortHandle,
+    ) -> Result<Option<BoxFuture<'static, Result<()>>>> {
         if self.status != Status::Closed {
             return Ok(None);
         }
@@ -120,8 +168,7 @@ impl State {
         self.connecting = Some(sender);
         self.outbox.event(Event::LastError(None));
         self.set_status(Status::Connecting);
-        let supervisor = supervisor::run(self.connection(), self.session);
-        self.supervisor = Some(tokio::spawn(supervisor).abort_handle());
+        self.supervisor = Some(supervise(self.session));
         Ok(Some(Box::pin(async {
             // The other end disappears only with the connection as a whole.
             outcome.await.unwrap_or_else(|_| Err(no_servers()))
@@ -129,23 +176,19 @@ impl State {
     }
 
     /// Closes, if not closed; what is left to do is to close the link.
-    pub(super) fn disconnect(&mut self) -> Option<Link> {
+    pub(super) fn disconnect(&mut self) -> Option<Closing> {
         if self.status == Status::Closed {
             return None;
         }
-        self.finish(End::Closed, Err(no_servers()))
+        self.finish(End::Closed, closed(), Err(no_servers()))
     }
 
-    /// Ends the session.
-    fn finish(&mut self, end: End, outcome: Result<()>) -> Option<Link> {
+    /// Ends the session. `reason` is for those who wait for the connection's own end.
+    fn finish(&mut self, end: End, reason: Error, outcome: Result<()>) -> Option<Closing> {
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.abort();
         }
-        let link = self.link.take();
-        if let Some(link) = &link {
-            let text = format!("Closing connection to {}", link.address());
-            self.outbox.log(Level::Info, text);
-        }
+        let closing = self.close_link(end);
         self.discard();
         if end == End::Closed {
             self.outbox.event(Event::LastError(None));
@@ -154,18 +197,54 @@ impl State {
         if let Some(waiter) = self.connecting.take() {
             self.outbox.push(Notice::Settled(waiter, outcome));
         }
-        for waiter in self.requests.clear() {
+        if let Some(draining) = self.draining.take() {
+            self.outbox
+                .push(Notice::Interrupted(draining.interrupted, reason));
+        }
+        for waiter in self.waiters.clear(&self.inbox_prefix) {
             self.outbox.push(Notice::Refused(waiter, end));
         }
         for (id, deliver) in self.subscriptions.clear() {
             self.outbox.push(Notice::Ended(deliver, id));
         }
-        link
+        closing
+    }
+
+    /// Takes the link, and what waits for it unless it was lost.
+    fn close_link(&mut self, end: End) -> Option<Closing> {
+        for waiter in self.outgoing.dismiss() {
+            self.outbox.push(waiter);
+        }
+        let link = self.link.take()?;
+        let text = format!("Closing connection to {}", link.address());
+        self.outbox.log(Level::Info, text);
+        let inbox = Subject::from(self.new_inbox());
+        Some(Closing {
+            session: self.session,
+            _ending: Ending::begin(),
+            outgoing: match end == End::Closed && link.is_up() {
+                true => std::mem::take(&mut self.outgoing),
+                false => Outgoing::default(),
+            },
+            is_jammed: false,
+            link,
+            inbox,
+            subscribers: self.subscriptions.subscribers(),
+        })
+    }
+
+    /// A link was closed that had not taken everything.
+    pub(super) fn undelivered(&mut self, session: u64, complaint: String) {
+        match self.is_over(session) {
+            true => self.outbox.error(Error::new(Code::BrokenSocket, complaint)),
+            // The last error is another session's.
+            false => self.outbox.log(Level::Warn, complaint),
+        }
     }
 
     /// Drops the messages no server will get.
     fn discard(&mut self) {
-        let count = std::mem::take(&mut self.buffer).len();
+        let count = std::mem::take(&mut self.outgoing).count();
         if count > 0 {
             let text = format!("Discarded {count} buffered messages");
             self.outbox.log(Level::Warn, text);
@@ -187,16 +266,28 @@ impl State {
         if choice == Choice::Attempt {
             return self.pool.current().cloned();
         }
-        let error = no_servers();
+        let mut error = no_servers();
         let reason = match choice {
             Choice::Exhausted => &error.message,
             _ => POOL_IS_EMPTY,
         };
         self.outbox.log(Level::Error, reason);
-        // With a single server its own failure says more.
-        let failure = self.failure.take().filter(|_| self.pool.len() == 1);
-        self.finish(End::Lost, Err(failure.unwrap_or(error)));
+        if let Some(last) = self.failure.take() {
+            // With a single server its own failure says all.
+            match self.pool.len() {
+                1 => error = last,
+                _ => error.message = format!("{}: {}", error.message, last.message),
+            }
+        }
+        self.finish(End::Lost, error.clone(), Err(error));
         None
+    }
+
+    /// The supervisor has come to an end that it should not have.
+    pub(super) fn give_up(&mut self) -> Option<Closing> {
+        let error = Error::new(Code::Internal, "The task of the connection has failed");
+        self.outbox.error(error.clone());
+        self.finish(End::Lost, error.clone(), Err(error))
     }
 
     /// An attempt failed.
@@ -207,26 +298,32 @@ impl State {
     }
 
     /// An attempt succeeded: everything that waited for a link goes there, in due order.
-    pub(super) fn established(&mut self, link: Link, info: ServerInfo) {
+    pub(super) fn established(
+        &mut self,
+        mut link: Link,
+        info: ServerInfo,
+        ignore_discovered: bool,
+    ) {
         self.pool.succeeded();
-        self.subscriptions.attach_all(&link, &self.connection);
-        for message in std::mem::take(&mut self.buffer) {
-            // Nobody is left to whom it could be raised.
-            if let Err(error) = link.publish(message.into()) {
-                self.outbox.error(error);
-            }
+        link.belongs_to(&self.counters);
+        if self.status == Status::Reconnecting {
+            self.counters.reconnected();
         }
-        for ping in self.requests.pings(link.echo()) {
-            // Empty messages are never too long.
-            let _ = link.publish(ping.into());
+        self.subscriptions.attach_all(&link, &self.owner);
+        for ping in self.waiters.pings(link.echo()) {
+            self.outgoing.push(ping);
         }
         let text = format!("Connected to the server at {}", link.address());
         self.link = Some(link);
+        self.hand_over();
+        self.start_pump();
         self.outbox.log(Level::Info, text);
         self.outbox.event(Event::ServerInfo(Box::new(info.clone())));
         self.outbox.event(Event::LastError(None));
         self.set_status(Status::Connected);
-        self.discover(&info.connect_urls);
+        if !ignore_discovered {
+            self.discover(&info.connect_urls);
+        }
         self.info = Some(Arc::new(info));
         if let Some(waiter) = self.connecting.take() {
             self.outbox.push(Notice::Settled(waiter, Ok(())));
@@ -234,27 +331,45 @@ impl State {
         for (id, deliver) in self.subscriptions.receivers() {
             self.outbox.push(Notice::Relinked(deliver, id));
         }
+        self.links.send_modify(|links| *links += 1);
     }
 
-    /// The link broke, or is about to be given up.
-    pub(super) fn lost(&mut self, error: Error) -> Option<Link> {
+    /// The link broke, or is about to be given up. The distance is the usual one of attempts.
+    pub(super) fn lost(&mut self, end: LinkEnd, distance: Duration) -> Option<Link> {
+        self.pool.lost(distance, end.unreadable);
+        self.broken_by_message = end.unreadable;
         self.subscriptions.detach_all();
-        self.outbox.error(error);
+        // The next link begins with all of them.
+        self.outgoing.forget_subscriptions();
+        self.outgoing.forget_bound();
+        self.waiters.forget_link();
+        if let Some(link) = self
+            .link
+            .as_mut()
+            .filter(|_| end.error.code == Code::StaleConnection)
+        {
+            link.give_up();
+        }
+        self.outbox.error(end.error.clone());
+        if self.status == Status::Draining {
+            // Nothing of what it waits for can come any more.
+            let closing = self.finish(End::Lost, end.error, Err(no_servers()));
+            return closing.map(|closing| closing.link);
+        }
         self.set_status(Status::Reconnecting);
         self.link.take()
     }
 
-    /// The server sent an `-ERR`. Returns the error if it ends the link.
-    pub(super) fn server_error(&mut self, text: &str) -> Option<Error> {
-        let report = failures::classify(text);
-        if report.terminates {
-            return Some(report.error);
+    /// Drops the link as if it had broken.
+    ///
+    /// # Errors
+    /// `ConnectionClosed`
+    pub(super) fn reconnect(&mut self) -> Result<()> {
+        self.check_accepting()?;
+        if let Some(link) = &self.link {
+            link.renew();
         }
-        match self.requests.denied_ping(text) {
-            Some(waiter) => self.outbox.push(Notice::Settled(waiter, Ok(()))),
-            None => self.outbox.error(report.error),
-        }
-        None
+        Ok(())
     }
 
     /// The messages of a subscription come faster than they are worked off.
@@ -276,43 +391,64 @@ impl State {
 
     /// The server is going to shut down. This is all async-nats tells about later INFOs.
     pub(super) fn lame_duck(&mut self) {
-        if let Some(info) = &mut self.info {
-            let info = Arc::make_mut(info);
-            info.lame_duck_mode = true;
-            let event = Event::ServerInfo(Box::new(info.clone()));
-            self.outbox.event(event);
+        self.later_info(|info| {
+            info.set_lame_duck();
+            true
+        });
+    }
+
+    /// A fresh INFO of the present server.
+    pub(super) fn news(&mut self, fields: Fields, ignore_discovered: bool) {
+        let known = self.info.as_ref().map(|info| info.connect_urls.clone());
+        let info = self.later_info(|info| info.merge(fields));
+        let urls = info.map(|info| info.connect_urls.clone());
+        if let Some(urls) = urls.filter(|urls| !ignore_discovered && known.as_ref() != Some(urls)) {
+            self.discover(&urls);
         }
     }
 
-    /// Adds the servers a server told about.
+    /// Changes what is known of the server, and tells it, if it is something else then.
+    fn later_info(
+        &mut self,
+        change: impl FnOnce(&mut ServerInfo) -> bool,
+    ) -> Option<Arc<ServerInfo>> {
+        let info = self.info.as_mut()?;
+        if !change(Arc::make_mut(info)) {
+            return None;
+        }
+        let info = info.clone();
+        let event = Event::LaterInfo(Box::new((*info).clone()));
+        self.outbox.event(event);
+        Some(info)
+    }
+
+    /// Adds the servers that the present one told about.
     fn discover(&mut self, addresses: &[String]) {
         if addresses.is_empty() {
             return;
         }
-        let text = format!("Got connect_urls: {}", addresses.join(" "));
+        let shown = &addresses[..addresses.len().min(MOST_DISCOVERED)];
+        let text = format!("Got connect_urls: {}", shown.join(" "));
         self.outbox.log(Level::Debug, text);
-        for address in addresses {
-            match self.pool.discover(address) {
-                Ok(false) => {}
-                Ok(true) => {
-                    let text = format!("Added {address} to the server pool");
-                    self.outbox.log(Level::Debug, text);
-                }
-                Err(error) => self.outbox.log(Level::Warn, error.message),
-            }
+        let used_tls = self.link.as_ref().is_some_and(Link::uses_tls);
+        let discovery = self.pool.discover(addresses, used_tls);
+        for address in discovery.added {
+            let text = format!("Added {address} to the server pool");
+            self.outbox.log(Level::Debug, text);
+        }
+        for complaint in discovery.invalid {
+            self.outbox.log(Level::Warn, complaint);
+        }
+        if discovery.ignored > 0 {
+            let text = format!("Ignored {} other servers", discovery.ignored);
+            self.outbox.log(Level::Debug, text);
         }
     }
 }
 
 /// Messages and subscriptions.
 impl State {
-    /// Publishes, or buffers.
-    pub(super) fn publish(&mut self, message: Publish) -> Result<()> {
-        self.check_publish(&message)?;
-        self.send(message)
-    }
-
-    /// Whether a message can be published, now or later (core.md §12).
+    /// Whether a message can be published, now or later.
     pub(super) fn check_publish(&self, message: &Publish) -> Result<()> {
         self.check_open()?;
         self.check_size(message)?;
@@ -323,7 +459,7 @@ impl State {
         let Some(info) = &self.info else {
             return Ok(());
         };
-        if message.payload.len() > info.max_payload {
+        if message.payload.len() + header_length(message.headers.as_ref()) > info.max_payload {
             return Err(link::too_long(info.max_payload));
         }
         if message.has_headers() && !info.headers {
@@ -335,17 +471,6 @@ impl State {
         Ok(())
     }
 
-    /// Sends a checked message, or buffers it.
-    pub(super) fn send(&mut self, message: Publish) -> Result<()> {
-        match &self.link {
-            Some(link) if link.is_up() => link.publish(message.into()),
-            _ => {
-                self.buffer.push(message);
-                Ok(())
-            }
-        }
-    }
-
     /// Adds a subscription.
     pub(super) fn subscribe(
         &mut self,
@@ -355,8 +480,13 @@ impl State {
         deliver: Arc<dyn Deliver>,
     ) -> u64 {
         let id = self.subscriptions.add(subject, queue, max_msgs, deliver);
-        if let Some(link) = &self.link {
-            self.subscriptions.attach(id, link, &self.connection);
+        match &self.link {
+            Some(link) if self.outgoing.is_empty() => {
+                self.subscriptions.attach(id, link, &self.owner);
+            }
+            Some(_) => self.outgoing.push_subscription(id),
+            // The next one begins with all of them.
+            None => {}
         }
         id
     }
@@ -367,13 +497,6 @@ impl State {
         self.subscriptions.end(id, max_msgs)
     }
 
-    /// Ends a subscription when what is on its way has arrived.
-    pub(super) fn drain(&mut self, id: u64) {
-        if let Some(deliver) = self.subscriptions.drain(id) {
-            self.outbox.push(Notice::Ended(deliver, id));
-        }
-    }
-
     /// As [`State::subscribe`], when it is not certain that there is a connection.
     pub(super) fn try_subscribe(
         &mut self,
@@ -382,7 +505,7 @@ impl State {
         max_msgs: u64,
         deliver: Arc<dyn Deliver>,
     ) -> Result<u64> {
-        self.check_open()?;
+        self.check_accepting()?;
         let subject = Subject::from(subject);
         // Later async-nats would refuse it, with nobody left to tell.
         if !subject.is_valid() {

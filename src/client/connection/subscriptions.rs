@@ -14,36 +14,17 @@ use async_nats::{Message, Subject, Subscriber};
 use futures_util::Stream;
 use tokio::task::JoinHandle;
 
+use super::deliver::Deliver;
+use super::hold::Hold;
 use super::link::{immediately, Link};
-use super::Inner;
+use super::owner::{Dry, Owner, Quota};
 use crate::client::error::{Code, Error, Result};
 
 /// The most messages handed over in one call.
 const BATCH: usize = 512;
 
-/// Receives the messages of a subscription.
-///
-/// The connection keeps it until the subscription ends, so it should not hold a
-/// [`Connection`](super::Connection) of which nothing else ends it.
-pub trait Deliver: Send + Sync + 'static {
-    /// Messages in order, on a runtime thread; must not block. What is left in the vector is
-    /// dropped, and reported: its receiver is too slow.
-    fn deliver(&self, subscription: u64, messages: &mut Vec<Message>);
-
-    /// Whether a receiver that was too slow has worked off enough for the next overflow to be
-    /// reported again.
-    fn has_caught_up(&self) -> bool {
-        true
-    }
-
-    /// The subscription ended by itself, having got all it asked for, or with the connection, or it was
-    /// drained. Not called after `unsubscribe`.
-    fn ended(&self, _subscription: u64) {}
-
-    /// A new link was made, whose server knows the subscription by now. What was asked for on the link
-    /// before may be forgotten.
-    fn relinked(&self, _subscription: u64) {}
-}
+/// More messages than any subscription gets.
+const NEVER: u64 = u64::MAX;
 
 /// The subscriptions by ID, which is also the order in which they were made.
 #[derive(Default)]
@@ -63,6 +44,19 @@ struct Entry {
     route: Option<Route>,
     /// It ends when what is on its way has arrived.
     draining: bool,
+    /// A connection that is drained waits for its end.
+    _hold: Option<Hold>,
+}
+
+/// How far a drained subscription is.
+pub(super) enum Drained {
+    /// It has ended, as there is no link; this is to be told.
+    Ended(Arc<dyn Deliver>),
+    /// The server sends nothing more. What it has sent comes before the answer to anything asked from now on;
+    /// then [`Subscriptions::arrived`] is to be called.
+    Arriving,
+    /// It ends by itself.
+    Ending,
 }
 
 /// The way of a subscription's messages on one link.
@@ -71,12 +65,8 @@ struct Route {
     pump: JoinHandle<()>,
     /// Messages received before this link, of which its server knows nothing.
     before: u64,
-}
-
-/// How much of a batch a subscription may have.
-pub(super) struct Share {
-    count: usize,
-    last: bool,
+    /// Something may still come.
+    is_open: bool,
 }
 
 impl Subscriptions {
@@ -99,22 +89,23 @@ impl Subscriptions {
                 deliver,
                 route: None,
                 draining: false,
+                _hold: None,
             },
         );
         self.last_id
     }
 
     /// Makes a subscription known to the server of a link.
-    pub(super) fn attach(&mut self, id: u64, link: &Link, connection: &Weak<Inner>) {
+    pub(super) fn attach(&mut self, id: u64, link: &Link, owner: &Weak<dyn Owner>) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.attach(id, link, connection);
+            entry.attach(id, link, owner);
         }
     }
 
     /// Makes all subscriptions known to the server of a new link.
-    pub(super) fn attach_all(&mut self, link: &Link, connection: &Weak<Inner>) {
+    pub(super) fn attach_all(&mut self, link: &Link, owner: &Weak<dyn Owner>) {
         for (id, entry) in &mut self.entries {
-            entry.attach(*id, link, connection);
+            entry.attach(*id, link, owner);
         }
     }
 
@@ -148,29 +139,67 @@ impl Subscriptions {
         Ok(true)
     }
 
-    /// Lets a subscription end when it has handed over what is on its way. Returns whom to tell if it
-    /// has ended at once, because there is no link.
-    pub(super) fn drain(&mut self, id: u64) -> Option<Arc<dyn Deliver>> {
-        let entry = self.entries.get_mut(&id)?;
-        entry.draining = true;
-        match &entry.route {
-            Some(route) => {
-                immediately(lock(&route.subscriber).drain());
-                None
+    /// Lets a subscription end when it has handed over what is on its way.
+    pub(super) fn drain(&mut self, id: u64) -> Drained {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Drained::Ending;
+        };
+        if std::mem::replace(&mut entry.draining, true) {
+            return Drained::Ending;
+        }
+        match &mut entry.route {
+            Some(route) if route.is_open => {
+                route.stop();
+                Drained::Arriving
             }
-            None => self.entries.remove(&id).map(|entry| entry.deliver),
+            Some(_) => Drained::Ending,
+            None => match self.entries.remove(&id) {
+                Some(entry) => Drained::Ended(entry.deliver),
+                None => Drained::Ending,
+            },
         }
     }
 
-    /// A route has handed over its last message: it broke, or was drained. Returns whether the
-    /// subscription has ended with it.
-    fn ran_dry(&mut self, id: u64, subscriber: &Arc<Mutex<Subscriber>>) -> bool {
+    /// All that was on its way to a drained subscription is here.
+    pub(super) fn arrived(&mut self, id: u64) {
+        let entry = self.entries.get_mut(&id).filter(|entry| entry.draining);
+        if let Some(route) = entry.and_then(|entry| entry.route.as_mut()) {
+            route.close();
+        }
+    }
+
+    /// The connection waits for the end of all subscriptions but one. Returns them.
+    pub(super) fn hold(&mut self, hold: &Hold, but: Option<u64>) -> Vec<(u64, Arc<dyn Deliver>)> {
+        let others = self.entries.iter_mut().filter(|(id, _)| Some(**id) != but);
+        others
+            .map(|(id, entry)| {
+                entry._hold = Some(hold.clone());
+                (*id, entry.deliver.clone())
+            })
+            .collect()
+    }
+
+    /// A route has handed over its last message: it broke, or was drained.
+    pub(super) fn ran_dry(&mut self, id: u64, subscriber: &Arc<Mutex<Subscriber>>) -> Dry {
         let Some(entry) = self.entries.get_mut(&id) else {
-            return false;
+            return Dry::Nothing;
         };
         let route = &mut entry.route;
         let gone = route.take_if(|route| Arc::ptr_eq(&route.subscriber, subscriber));
-        gone.is_some() && entry.draining && self.entries.remove(&id).is_some()
+        match (gone, entry.draining) {
+            (None, _) => Dry::Nothing,
+            (Some(_), false) => Dry::Unlinked,
+            (Some(_), true) => {
+                self.entries.remove(&id);
+                Dry::Ended
+            }
+        }
+    }
+
+    /// Those that get messages from a link.
+    pub(super) fn subscribers(&self) -> Vec<Arc<Mutex<Subscriber>>> {
+        let routes = self.entries.values().filter_map(|e| e.route.as_ref());
+        routes.map(|route| route.subscriber.clone()).collect()
     }
 
     /// Who is told of a new link, in the order of the subscriptions.
@@ -178,6 +207,15 @@ impl Subscriptions {
         self.entries
             .iter()
             .map(|(id, entry)| (*id, entry.deliver.clone()))
+    }
+
+    /// The subscriptions to a subject.
+    pub(super) fn on(&self, subject: &Subject) -> Vec<(u64, Arc<dyn Deliver>)> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(_, entry)| entry.subject == *subject)
+            .map(|(id, entry)| (*id, entry.deliver.clone()))
+            .collect()
     }
 
     pub(super) fn subject(&self, id: u64) -> Option<&Subject> {
@@ -192,7 +230,7 @@ impl Subscriptions {
     }
 
     /// Accounts for a batch that arrived; `None` when the subscription has ended.
-    pub(super) fn take(&mut self, id: u64, count: usize) -> Option<Share> {
+    pub(super) fn take(&mut self, id: u64, count: usize) -> Option<Quota> {
         let entry = self.entries.get_mut(&id)?;
         let available = u64::try_from(count).unwrap_or(u64::MAX);
         let wanted = match entry.max {
@@ -206,7 +244,7 @@ impl Subscriptions {
                 route.close();
             }
         }
-        Some(Share {
+        Some(Quota {
             count: usize::try_from(wanted).unwrap_or(count),
             last,
         })
@@ -214,7 +252,7 @@ impl Subscriptions {
 }
 
 impl Entry {
-    fn attach(&mut self, id: u64, link: &Link, connection: &Weak<Inner>) {
+    fn attach(&mut self, id: u64, link: &Link, owner: &Weak<dyn Owner>) {
         if self.draining {
             return;
         }
@@ -223,7 +261,7 @@ impl Entry {
         };
         let subscriber = Arc::new(Mutex::new(subscriber));
         let pump = Pump {
-            connection: connection.clone(),
+            owner: owner.clone(),
             id,
             subscriber: subscriber.clone(),
             deliver: self.deliver.clone(),
@@ -233,6 +271,7 @@ impl Entry {
             subscriber,
             pump: tokio::spawn(pump.run(previous)),
             before: self.received,
+            is_open: true,
         });
         if self.max != 0 {
             self.limit(self.max);
@@ -252,8 +291,19 @@ impl Entry {
 }
 
 impl Route {
+    /// Has the server send nothing more; what it has sent still arrives.
+    ///
+    /// async-nats forgets a subscription when it says UNSUB, and drops what arrives later, also when it drains.
+    /// It does not if UNSUB has a number that was not reached yet. Servers read one as long as this as none.
+    /// One that takes it at its word goes on sending until the route is closed.
+    fn stop(&mut self) {
+        let mut subscriber = lock(&self.subscriber);
+        immediately(subscriber.unsubscribe_after(NEVER));
+    }
+
     /// Ends the route; what has arrived is still pumped.
     fn close(&mut self) {
+        self.is_open = false;
         let mut subscriber = lock(&self.subscriber);
         immediately(subscriber.unsubscribe());
     }
@@ -261,7 +311,7 @@ impl Route {
 
 /// Moves messages from a subscriber to their receiver.
 struct Pump {
-    connection: Weak<Inner>,
+    owner: Weak<dyn Owner>,
     id: u64,
     subscriber: Arc<Mutex<Subscriber>>,
     deliver: Arc<dyn Deliver>,
@@ -276,35 +326,34 @@ impl Pump {
         let mut batch = Vec::new();
         let mut overflow = Overflow::default();
         while self.fill(&mut batch).await {
-            let Some(share) = self.share(batch.len()) else {
+            let Some(quota) = self.quota(&batch) else {
                 return;
             };
-            batch.truncate(share.count);
+            batch.truncate(quota.count);
             self.deliver.deliver(self.id, &mut batch);
             self.account(&mut overflow, batch.len());
             batch.clear();
-            if share.last {
+            if quota.last {
                 self.deliver.ended(self.id);
                 return;
             }
         }
-        if self.ran_dry() {
-            self.deliver.ended(self.id);
+        match self.ran_dry() {
+            Dry::Nothing => {}
+            Dry::Unlinked => self.deliver.unlinked(self.id),
+            Dry::Ended => self.deliver.ended(self.id),
         }
     }
 
-    fn ran_dry(&self) -> bool {
-        let Some(connection) = self.connection.upgrade() else {
-            return false;
-        };
-        let mut state = connection.lock();
-        state.subscriptions.ran_dry(self.id, &self.subscriber)
+    fn ran_dry(&self) -> Dry {
+        let owner = self.owner.upgrade();
+        owner.map_or(Dry::Nothing, |owner| {
+            owner.ran_dry(self.id, &self.subscriber)
+        })
     }
 
-    fn share(&self, count: usize) -> Option<Share> {
-        let connection = self.connection.upgrade()?;
-        let share = connection.lock().subscriptions.take(self.id, count);
-        share
+    fn quota(&self, batch: &[Message]) -> Option<Quota> {
+        self.owner.upgrade()?.take(self.id, batch)
     }
 
     /// Notes how many messages were dropped, and tells when that begins and when it is over.
@@ -315,14 +364,16 @@ impl Pump {
         overflow.dropped += dropped;
         let begins = !overflow.lasts;
         overflow.lasts = dropped > 0 || !self.deliver.has_caught_up();
-        let Some(connection) = self.connection.upgrade() else {
+        let Some(owner) = self.owner.upgrade() else {
             return;
         };
+        if dropped > 0 {
+            owner.dropped(dropped);
+        }
         if begins {
-            connection.with(|state| state.slow_consumer(self.id));
+            owner.slow_consumer(self.id);
         } else if !overflow.lasts {
-            let count = std::mem::take(&mut overflow.dropped);
-            connection.with(|state| state.caught_up(self.id, count));
+            owner.caught_up(self.id, std::mem::take(&mut overflow.dropped));
         }
     }
 
@@ -370,7 +421,7 @@ mod tests {
     }
 
     fn take(table: &mut Subscriptions, id: u64, count: usize) -> Option<(usize, bool)> {
-        table.take(id, count).map(|share| (share.count, share.last))
+        table.take(id, count).map(|quota| (quota.count, quota.last))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The TLS options of a connection, as a configuration of rustls (core.md §11).
+//! The TLS options of a connection, as a configuration of rustls.
 //!
 //! Whether TLS is used turns out during the handshake: the server demands it, the scheme of its URL
 //! is `tls`, or `-secure` or `-tls_first` is set. So options that cannot be used are no error before
@@ -21,24 +21,38 @@ use async_nats::rustls::{version, ClientConfig, SupportedProtocolVersion};
 use async_nats::ConnectOptions;
 use tokio::task::spawn_blocking;
 
+use super::server::ServerEntry;
 use super::settings::Settings;
 use options::Options;
-use verifier::{Anchors, Verifier};
+use verifier::{Anchors, Result, Verifier};
 
 pub use options::TlsOption;
 
-/// Why options cannot be used, in words.
-type Result<T> = std::result::Result<T, String>;
+/// The configuration for links to a server.
+pub(super) async fn configuration(server: &ServerEntry, settings: &Settings) -> ClientConfig {
+    let options = match &settings.tls_opts {
+        Ok(given) => Options::parse(given),
+        Err(reason) => Err(reason.clone()),
+    };
+    let options = options.map(|mut options| {
+        options.inherited_name = server.inherited_name().map(str::to_owned);
+        options
+    });
+    match &settings.tls_opts {
+        Ok(given) if given.is_empty() => usable_or_refusal(options),
+        _ => from_files(options, settings).await,
+    }
+}
 
 /// Adds what the settings say about TLS.
-pub(super) async fn configure(options: ConnectOptions, settings: &Settings) -> ConnectOptions {
-    let config = match &settings.tls_opts {
-        Ok(given) if given.is_empty() => configuration(Options::parse(given)),
-        Ok(given) => from_files(Options::parse(given), settings).await,
-        Err(reason) => refusal(reason.clone()),
-    };
+pub(super) fn configure(
+    options: ConnectOptions,
+    config: ClientConfig,
+    server: &ServerEntry,
+    settings: &Settings,
+) -> ConnectOptions {
     let options = options
-        .require_tls(settings.secure)
+        .require_tls(settings.requires_tls(server))
         .tls_client_config(config);
     match settings.tls_first {
         true => options.tls_first(),
@@ -62,11 +76,11 @@ async fn from_files(parsed: Result<Options>, settings: &Settings) -> ClientConfi
             options.passphrase = ask(whom).await;
         }
     }
-    let made = spawn_blocking(move || configuration(parsed)).await;
+    let made = spawn_blocking(move || usable_or_refusal(parsed)).await;
     made.unwrap_or_else(|panic| refusal(panic.to_string()))
 }
 
-fn configuration(parsed: Result<Options>) -> ClientConfig {
+fn usable_or_refusal(parsed: Result<Options>) -> ClientConfig {
     parsed
         .and_then(|options| usable(&options))
         .unwrap_or_else(refusal)
@@ -86,7 +100,7 @@ fn usable(options: &Options) -> Result<ClientConfig> {
         )?),
         false => None,
     };
-    let verifier = Verifier::new(anchors, options.server_name()?, &provider);
+    let verifier = Verifier::new(anchors, options.names()?, &provider);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions(options)?)
         .map_err(|error| error.to_string())?
@@ -135,6 +149,7 @@ mod tests {
         let option = |(name, value): &(&str, &str)| TlsOption {
             name: (*name).to_owned(),
             value: (*value).to_owned(),
+            flag: value.parse::<u8>().ok().map(|number| number != 0),
         };
         pairs.iter().map(option).collect()
     }
@@ -154,7 +169,7 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         for (pairs, part) in [
             (
-                &[("-tls1.2", "0"), ("-tls1.3", "no")][..],
+                &[("-tls1.2", "0"), ("-tls1.3", "0")][..],
                 "no protocol version",
             ),
             (&[("-cafile", "/nonexistent/ca.pem")], "/nonexistent/ca.pem"),
@@ -173,7 +188,7 @@ mod tests {
 
     #[test]
     fn unusable_options_still_make_a_configuration() {
-        configuration(Options::parse(&given(&[("-nosuch", "1")])));
-        configuration(Err("not a list".to_owned()));
+        usable_or_refusal(Options::parse(&given(&[("-nosuch", "1")])));
+        usable_or_refusal(Err("not a list".to_owned()));
     }
 }

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::JetStream;
-use crate::client::connection::{Level, Publish};
+use crate::client::connection::{responded, Level, Publish};
 use crate::client::error::{Code, Error, Result};
 use crate::client::subject;
 
 /// A JSON object, its fields in the order in which they came.
 pub type Json = Map<String, Value>;
 
-/// The `error` object of a reply (jetstream.md §14).
+/// The `error` object of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// HTTP-like class, such as 404.
@@ -80,6 +80,28 @@ impl JetStream {
         }
     }
 
+    /// As [`JetStream::api`], for a call that changes nothing: when the link breaks before the answer has
+    /// come, the call is made again on the next one, as long as there is time.
+    pub(super) fn read(
+        &self,
+        tail: &str,
+        body: impl Into<Bytes>,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
+        let js = self.for_one_call();
+        let subject = Checked::new(self.subject(tail));
+        let body = body.into();
+        async move {
+            let subject = subject?;
+            loop {
+                tokio::select! {
+                    biased;
+                    reply = js.checked_api(Ok(subject.clone()), body.clone()) => return reply,
+                    () = js.connection.relinked() => {}
+                }
+            }
+        }
+    }
+
     /// Calls the API and returns the text of the reply as it came.
     ///
     /// # Errors
@@ -93,28 +115,30 @@ impl JetStream {
         let subject = Checked::new(self.subject(tail));
         let body = body.into();
         async move {
-            let reply = js.request(subject?.0, body).await?;
+            let reply = js.send(subject?.0, body, responded).await?;
             parse_reply(&reply.payload)??;
             Ok(String::from_utf8_lossy(&reply.payload).into_owned())
         }
     }
 
-    /// Calls the API until all pages of a list are there.
+    /// Calls the API until all pages of a list are there, within one time limit.
     ///
-    /// A server returns at most 1024 names (256 objects) at a time and says how many there are.
+    /// A server returns at most 1024 names (256 objects) at a time and says how many there are. Streams that it
+    /// cannot reach have their place in the list, but are only named beside it.
     pub(super) fn pages(
         &self,
         tail: &str,
         list: &'static str,
         mut query: Json,
     ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        let js = self.clone();
+        let js = self.for_one_call();
         let tail = tail.to_owned();
         async move {
             let mut all = Vec::new();
+            let mut seen = 0;
             loop {
-                if !all.is_empty() {
-                    query.insert("offset".into(), all.len().into());
+                if seen > 0 {
+                    query.insert("offset".into(), seen.into());
                 }
                 let mut reply = js.api(&tail, body(&query)).await?;
                 let page = match reply.remove(list) {
@@ -122,10 +146,11 @@ impl JetStream {
                     // An empty list is `null` on the wire.
                     _ => Vec::new(),
                 };
-                let ended = page.is_empty();
+                let listed = page.len() + unreachable(&reply);
+                seen += listed;
                 all.extend(page);
                 let total = reply.number("total").unwrap_or(0);
-                if ended || all.len() as u64 >= total {
+                if listed == 0 || seen as u64 >= total {
                     return Ok(all);
                 }
             }
@@ -151,24 +176,57 @@ impl JetStream {
         }
     }
 
+    /// The objects of all pages of a list.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::api`].
+    pub(super) fn objects(
+        &self,
+        tail: &str,
+        list: &'static str,
+        query: Json,
+    ) -> impl Future<Output = Result<Vec<Json>>> + Send + 'static {
+        let objects = self.pages(tail, list, query);
+        async move {
+            let objects = objects.await?.into_iter();
+            Ok(objects
+                .filter_map(|object| match object {
+                    Value::Object(object) => Some(object),
+                    _ => None,
+                })
+                .collect())
+        }
+    }
+
     /// A request with this handle's time limit; the reply is not looked into.
-    pub(super) async fn ask(&self, Checked(subject): Checked, body: Bytes) -> Result<Message> {
+    pub(super) async fn ask(&self, subject: Checked, body: Bytes) -> Result<Message> {
+        self.ask_checked(subject, body, responded).await
+    }
+
+    /// As [`JetStream::ask`], where the function says whether there are no responders: a message that was
+    /// stored with such a status line looks like it.
+    pub(super) async fn ask_checked(
+        &self,
+        Checked(subject): Checked,
+        body: Bytes,
+        check: fn(Message) -> Result<Message>,
+    ) -> Result<Message> {
         if !self.trace {
-            return self.request(subject, body).await;
+            return self.send(subject, body, check).await;
         }
         self.trace_request(&subject, &body);
-        let reply = self.request(subject.clone(), body).await?;
+        let reply = self.send(subject.clone(), body, check).await?;
         self.log(format!("<<< {subject} {}", readable(&reply)));
         Ok(reply)
     }
 
-    fn request(
+    fn send(
         &self,
         subject: String,
         payload: Bytes,
+        check: fn(Message) -> Result<Message>,
     ) -> impl Future<Output = Result<Message>> + Send + 'static {
-        let publish = Publish::new(subject, payload);
-        self.connection.request(publish, Some(self.timeout()))
+        self.request(Publish::new(subject, payload), self.deadline(), check)
     }
 
     /// Logs a request that is about to be sent, if that is wanted.
@@ -178,12 +236,20 @@ impl JetStream {
         }
     }
 
+    /// Logs what came of a request, if that is wanted.
+    pub(super) fn trace_reply(&self, subject: &str, said: impl FnOnce() -> String) {
+        if self.trace {
+            self.log(format!("<<< {subject} {}", said()));
+        }
+    }
+
     fn log(&self, text: String) {
         self.connection.log(Level::Debug, text);
     }
 }
 
 /// The whole subject of an API call, fit for the protocol.
+#[derive(Clone)]
 pub(super) struct Checked(String);
 
 impl Checked {
@@ -208,6 +274,15 @@ impl Checked {
     }
 }
 
+/// How many streams of a page a server cannot reach: by name, or with the reason why.
+fn unreachable(page: &Json) -> usize {
+    let missing = page.get("missing").and_then(Value::as_array);
+    let missing = missing.map_or(&[][..], |names| names);
+    let offline = page.object("offline").into_iter().flat_map(Json::keys);
+    let named = |name: &str| missing.iter().any(|other| other.as_str() == Some(name));
+    missing.len() + offline.filter(|name| !named(name)).count()
+}
+
 /// The body of a request without parameters is empty, which every API version accepts.
 pub(super) fn body(query: &Json) -> Bytes {
     if query.is_empty() {
@@ -217,7 +292,7 @@ pub(super) fn body(query: &Json) -> Bytes {
     serde_json::to_vec(query).unwrap_or_default().into()
 }
 
-/// API subjects are always listened on where JetStream is enabled.
+/// API subjects are always listened on where JetStream is enabled, also while there is no leader.
 fn not_enabled(error: Error) -> Error {
     match error.code {
         Code::NoResponders => Error::new(
@@ -337,6 +412,17 @@ mod tests {
         assert_eq!(error.description, "stream not found");
         assert_eq!(parse_reply(b"+OK").unwrap_err().code, Code::Protocol);
         assert_eq!(parse_reply(b"").unwrap_err().code, Code::Protocol);
+    }
+
+    #[test]
+    fn streams_out_of_reach() {
+        let count = |page| unreachable(&serde_json::from_str(page).unwrap());
+        assert_eq!(count(r#"{"streams":[{}]}"#), 0);
+        assert_eq!(count(r#"{"missing":null,"offline":null}"#), 0);
+        assert_eq!(
+            count(r#"{"missing":["a","b"],"offline":{"b":"x","c":"y"}}"#),
+            3
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Consumers: creation, update, information, deletion, names, pausing (jetstream.md §7).
+//! Consumers: creation, update, information, deletion, names, pausing.
 //!
 //! Configurations go out in the server's units; replies come back with the durations that scripts
 //! read in milliseconds converted ([`units`]).
@@ -64,8 +64,11 @@ impl JetStream {
         }
         let checked = |tail| Checked::new(self.subject(tail));
         match (config.text("name"), config.text("durable_name")) {
-            (Some(_), Some(_)) => Err(Error::invalid_arg("-name conflicts with -durable_name")),
-            (None, Some(name)) => checked(&format!("CONSUMER.DURABLE.CREATE.{stream}.{name}")),
+            // Newer servers show both.
+            (Some(name), Some(durable)) if name != durable => {
+                Err(Error::invalid_arg("-name conflicts with -durable_name"))
+            }
+            (_, Some(name)) => checked(&format!("CONSUMER.DURABLE.CREATE.{stream}.{name}")),
             (Some(name), None) if self.server_at_least(2, 9, 0) => {
                 names::check_consumer(name)?;
                 let subject = checked(&format!("CONSUMER.CREATE.{stream}.{name}"))?;
@@ -87,7 +90,7 @@ impl JetStream {
         stream: &str,
         consumer: &str,
     ) -> impl Future<Output = Result<Json>> + Send + 'static {
-        let reply = self.api(&format!("CONSUMER.INFO.{stream}.{consumer}"), "");
+        let reply = self.read(&format!("CONSUMER.INFO.{stream}.{consumer}"), "");
         async move { reply.await.map(in_ms) }
     }
 
@@ -102,6 +105,19 @@ impl JetStream {
     ) -> impl Future<Output = Result<bool>> + Send + 'static {
         let reply = self.api(&format!("CONSUMER.DELETE.{stream}.{consumer}"), "");
         async move { Ok(reply.await?.flag("success")) }
+    }
+
+    /// Configurations and states of a stream's consumers, in the server's order.
+    ///
+    /// # Errors
+    /// `StreamNotFound`; those of [`JetStream::api`].
+    pub fn consumer_infos(
+        &self,
+        stream: &str,
+    ) -> impl Future<Output = Result<Vec<Json>>> + Send + 'static {
+        let tail = format!("CONSUMER.LIST.{stream}");
+        let consumers = self.objects(&tail, "consumers", Json::new());
+        async move { Ok(consumers.await?.into_iter().map(in_ms).collect()) }
     }
 
     /// The names of a stream's consumers, in the server's order.
@@ -120,7 +136,7 @@ impl JetStream {
     }
 
     /// Stops a consumer's deliveries until a time in ISO notation; without one they go on at once. The
-    /// reply has `paused`, `pause_until` and, in nanoseconds, `pause_remaining`. Servers from 2.11 on.
+    /// reply has `paused`, `pause_until` and, in milliseconds, `pause_remaining`. Servers from 2.11 on.
     ///
     /// # Errors
     /// `NotSupported`; `StreamNotFound`, `ConsumerNotFound`; those of [`JetStream::api`].
@@ -136,7 +152,7 @@ impl JetStream {
         let supported = self.check_server_at_least(2, 11);
         async move {
             supported?;
-            reply.await
+            reply.await.map(in_ms)
         }
     }
 
@@ -181,6 +197,6 @@ impl JetStream {
 }
 
 fn in_ms(mut reply: Json) -> Json {
-    units::config_to_ms(&mut reply, units::CONSUMER_DURATIONS);
+    units::consumer_to_ms(&mut reply);
     reply
 }

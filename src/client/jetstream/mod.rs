@@ -6,11 +6,20 @@
 //! them, so that fields which a newer server adds are not lost on the way.
 //!
 //! - `api`: requests, replies, error objects, paging
+//! - `context`: that handle; `deadline`: time limits that requests share
+//! - `retry`: requests that are sent again while a stream has no leader
 //! - `stream`, `consumer`, `stored`, `publish`: what the API offers, a concept a file
+//! - `publish_many`: messages of which many are in flight, `atomic`: of which all are stored or none
+//! - `batched`: several messages by one question, `latest`: those of many subjects at one moment, `several`: these and
+//!   others, whatever comes in between
 //! - `names`: what streams and consumers may be called
+//! - `feature`: what not all servers know, `level`: whether these do
 //! - `metadata`: what the reply subject of a delivered message says
+//! - `end_of_data`: when a consumer has delivered all that was there at its beginning
+//! - `present`: where a watch is; `follow`: an ordered consumer that a task reads
 //! - `ordered`: the consumer that neither loses nor repeats a message
 //! - `pull`: fetching messages, and consuming them without end
+//! - `suspects`: which messages of a pull consumer broke the link
 //! - `units`: milliseconds here, nanoseconds there
 //!
 //! The wire format is that of the [JetStream API reference].
@@ -18,121 +27,43 @@
 //! [JetStream API reference]: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 
 mod api;
+mod atomic;
+mod batched;
 mod consumer;
+mod context;
+mod deadline;
+mod end_of_data;
+mod feature;
+mod follow;
+mod latest;
+mod level;
 pub mod metadata;
 pub mod names;
 pub mod ordered;
+mod present;
 mod publish;
+mod publish_many;
 pub mod pull;
+mod retry;
+mod several;
 mod stored;
 mod stream;
 mod subscription;
+mod suspects;
 pub mod units;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_nats::ServerInfo;
 
 pub(crate) use api::JsonExt;
 pub use api::{ApiError, Json};
+pub(crate) use atomic::{Batch, MOST};
+pub(crate) use batched::Batched;
 pub use consumer::Action;
+pub use context::{domain_prefix, server_at_least, JetStream, DEFAULT_PREFIX};
+pub use deadline::Deadline;
+pub(crate) use feature::lost_feature;
+pub(crate) use follow::Following;
+pub(crate) use latest::Latest;
+pub(crate) use present::Present;
+pub(crate) use publish::sequence;
+pub use publish_many::{Failure, Pace};
+pub(crate) use several::Selection;
 pub use stored::{DirectQuery, StoredMessage};
-
-use crate::client::connection::Connection;
-use crate::client::error::{Code, Error, Result};
-
-/// The API prefix of the account's own JetStream.
-pub const DEFAULT_PREFIX: &str = "$JS.API";
-
-/// The API prefix of a JetStream domain ([ADR-19]).
-///
-/// [ADR-19]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-19.md
-pub fn domain_prefix(domain: &str) -> String {
-    format!("$JS.{domain}.API")
-}
-
-/// Access to one JetStream: a connection, an API prefix, a time limit.
-#[derive(Clone)]
-pub struct JetStream {
-    pub connection: Connection,
-    prefix: Arc<str>,
-    timeout: Duration,
-    trace: bool,
-}
-
-impl JetStream {
-    /// `prefix` is the whole API prefix, without a dot at the end; a `timeout` of zero means none.
-    /// With `trace` every API request and reply is logged at debug level.
-    pub fn new(connection: Connection, prefix: &str, timeout: Duration, trace: bool) -> JetStream {
-        JetStream {
-            connection,
-            prefix: prefix.into(),
-            timeout,
-            trace,
-        }
-    }
-
-    /// What API subjects begin with.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// The time limit of each request; zero: none.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// Whether the server of the last handshake has at least this version.
-    pub(crate) fn server_at_least(&self, major: u64, minor: u64, patch: u64) -> bool {
-        self.connection
-            .server_info()
-            .is_some_and(|info| server_at_least(&info, major, minor, patch))
-    }
-
-    /// Servers do not answer API calls that they do not know, so these are refused here. Before the first
-    /// handshake nothing is known and nothing refused.
-    fn check_server_at_least(&self, major: u64, minor: u64) -> Result<()> {
-        match self.connection.server_info() {
-            Some(info) if !server_at_least(&info, major, minor, 0) => Err(Error::new(
-                Code::NotSupported,
-                format!(
-                    "The server's version is {}, this needs {major}.{minor} or later",
-                    info.version
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Compares the server's version component by component; suffixes such as `-beta.1` do not count.
-pub fn server_at_least(info: &ServerInfo, major: u64, minor: u64, patch: u64) -> bool {
-    version_at_least(&info.version, [major, minor, patch])
-}
-
-fn version_at_least(version: &str, wanted: [u64; 3]) -> bool {
-    let mut found = [0; 3];
-    for (number, component) in found.iter_mut().zip(version.split('.')) {
-        let digits = component
-            .find(|c: char| !c.is_ascii_digit())
-            .map_or(component, |end| &component[..end]);
-        *number = digits.parse().unwrap_or(0);
-    }
-    found >= wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_compare_numerically() {
-        assert!(version_at_least("2.10.0", [2, 10, 0]));
-        assert!(version_at_least("2.10.0", [2, 9, 99]));
-        assert!(!version_at_least("2.9.25", [2, 10, 0]));
-        assert!(version_at_least("2.11.0-RC.1", [2, 11, 0]));
-        assert!(version_at_least("3", [2, 99, 99]));
-        assert!(!version_at_least("", [2, 2, 0]));
-    }
-}

@@ -1,6 +1,6 @@
 //! What streams and consumers may be called.
 //!
-//! The server allows a little more; these are the rules of nats-tcl (jetstream.md §2), whose names are
+//! The server allows a little more; these are the rules of nats-tcl, whose names are
 //! safe in subjects and in file names.
 
 use crate::client::error::{Error, Result};

@@ -1,8 +1,9 @@
-//! Messages read straight from a stream, without a consumer ([ADR-31], jetstream.md §9).
+//! Messages read straight from a stream, without a consumer ([ADR-31]).
 //!
 //! There are two ways. `STREAM.MSG.GET` is answered by the stream's leader, in JSON with the data in
 //! base64. `DIRECT.GET` is answered by any replica or mirror, with the message itself, its origin in
-//! extra headers.
+//! extra headers. Headers that the transport cannot read break the link in the second way only; so what
+//! the link breaks upon is asked for again in the first.
 //!
 //! [ADR-31]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md
 
@@ -11,15 +12,23 @@ use std::future::Future;
 use async_nats::header::{
     HeaderName, HeaderValue, NATS_SEQUENCE, NATS_STREAM, NATS_SUBJECT, NATS_TIME_STAMP,
 };
-use async_nats::{HeaderMap, Message, Subject};
+use async_nats::Subject;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::Engine;
 use bytes::Bytes;
+use futures_util::future::try_join_all;
+use serde_json::json;
 
 use super::api::{body, Checked, Json, JsonExt};
 use super::JetStream;
+use crate::client::connection::responded;
 use crate::client::error::{Code, Error, Result};
-use crate::client::message;
+use crate::client::headers::{self, Headers};
+use crate::client::message::{self, Delivered, HeaderMap, Message};
+
+/// What a direct get adds to the headers of a message.
+pub(super) const ORIGIN: [HeaderName; 4] =
+    [NATS_STREAM, NATS_SUBJECT, NATS_SEQUENCE, NATS_TIME_STAMP];
 
 /// A message as it lies in a stream.
 #[derive(Debug, Clone)]
@@ -29,10 +38,11 @@ pub struct StoredMessage {
     pub sequence: u64,
     /// When it was stored, in the server's notation.
     pub time: String,
-    /// As stored; after a direct get also those the server adds: `Nats-Stream`, `Nats-Subject`,
-    /// `Nats-Sequence`, `Nats-Time-Stamp`.
-    pub headers: Option<HeaderMap>,
+    /// As stored.
+    pub headers: Headers,
     pub payload: Bytes,
+    /// Whether the transport can read the message when a server sends it.
+    pub is_readable: bool,
 }
 
 /// Which message a direct get asks for.
@@ -56,7 +66,7 @@ impl JetStream {
         stream: &str,
         query: &Json,
     ) -> impl Future<Output = Result<StoredMessage>> + Send + 'static {
-        let reply = self.api(&format!("STREAM.MSG.GET.{stream}"), body(query));
+        let reply = self.read(&format!("STREAM.MSG.GET.{stream}"), body(query));
         async move {
             let reply = reply.await?;
             reply
@@ -64,6 +74,31 @@ impl JetStream {
                 .and_then(from_json)
                 .ok_or_else(unreadable)
         }
+    }
+
+    /// As [`JetStream::stream_msg_get`]; none if there is no such message.
+    pub(super) async fn stored(&self, stream: &str, query: &Json) -> Result<Option<StoredMessage>> {
+        match self.stream_msg_get(stream, query).await {
+            Ok(message) => Ok(Some(message)),
+            Err(error) if error.code == Code::MsgNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first message from a sequence on that passes one of the filters.
+    pub(super) async fn next_of(
+        &self,
+        stream: &str,
+        filters: &[impl AsRef<str>],
+        from: u64,
+    ) -> Result<Option<StoredMessage>> {
+        let queries = filters.iter().map(|filter| {
+            let query = json!({ "seq": from, "next_by_subj": filter.as_ref() });
+            query.as_object().cloned().unwrap_or_default()
+        });
+        let candidates = queries.map(|query| async move { self.stored(stream, &query).await });
+        let candidates = try_join_all(candidates).await?.into_iter().flatten();
+        Ok(candidates.min_by_key(|message| message.sequence))
     }
 
     /// Reads a message from whichever server of the stream or its mirrors answers first.
@@ -77,18 +112,35 @@ impl JetStream {
         stream: &str,
         query: DirectQuery<'_>,
     ) -> impl Future<Output = Result<StoredMessage>> + Send + 'static {
-        let js = self.clone();
-        let (subject, body) = match query {
-            DirectQuery::LastBySubject(last) => (
-                [self.prefix(), ".DIRECT.GET.", stream, ".", last].concat(),
+        let js = self.for_one_call();
+        let last = |last: &str| Json::from_iter([("last_by_subj".to_owned(), last.into())]);
+        let (subject, body, query) = match query {
+            DirectQuery::LastBySubject(subject) => (
+                [self.prefix(), ".DIRECT.GET.", stream, ".", subject].concat(),
                 Bytes::new(),
+                Err(subject.to_owned()),
             ),
-            DirectQuery::Json(query) => {
-                (self.subject(&format!("DIRECT.GET.{stream}")), body(query))
-            }
+            DirectQuery::Json(query) => (
+                self.subject(&format!("DIRECT.GET.{stream}")),
+                body(query),
+                Ok(query.clone()),
+            ),
         };
         let subject = Checked::new(subject);
-        async move { from_direct_reply(js.ask(subject?, body).await?) }
+        let stream = stream.to_owned();
+        async move {
+            let relinked = js.connection.relinked();
+            tokio::select! {
+                biased;
+                reply = js.ask_checked(subject?, body, stored_or_responded) => {
+                    from_direct_reply(reply?)
+                }
+                () = relinked => {
+                    let query = query.unwrap_or_else(|subject| last(&subject));
+                    js.stream_msg_get(&stream, &query).await
+                }
+            }
+        }
     }
 
     /// Deletes a message from a stream; the query has `seq` and `no_erase`: false overwrites the data, too.
@@ -107,26 +159,55 @@ impl JetStream {
 }
 
 impl StoredMessage {
-    /// The message without the headers that a direct get adds.
-    pub fn without_origin(mut self) -> StoredMessage {
-        let origin = [NATS_STREAM, NATS_SUBJECT, NATS_SEQUENCE, NATS_TIME_STAMP];
-        let mut kept = HeaderMap::new();
-        for (name, values) in self.headers.iter().flat_map(HeaderMap::iter) {
-            if !origin.contains(name) {
-                for value in values {
-                    kept.append(name.clone(), value.clone());
-                }
-            }
+    /// The message as a consumer would deliver it, with this reply subject. Without its value the length of
+    /// that is in the headers.
+    pub(super) fn into_delivered(mut self, reply: String, headers_only: bool) -> Delivered {
+        if headers_only {
+            let size = self.payload.len().to_string();
+            self.headers.add("Nats-Msg-Size", &size);
+            self.payload = Bytes::new();
         }
-        self.headers = (!kept.is_empty()).then_some(kept);
-        self
+        let message = Message {
+            length: self.subject.len() + reply.len() + self.payload.len(),
+            subject: self.subject,
+            reply: Some(reply.into()),
+            payload: self.payload,
+            headers: None,
+            status: None,
+            description: None,
+        };
+        Delivered::looked_up(message, self.headers)
+    }
+}
+
+/// Whether a direct get has found a message: it tells where that comes from.
+pub(super) fn has_origin(reply: &Message) -> bool {
+    let headers = reply.headers.as_ref();
+    headers.is_some_and(|headers| headers.get(NATS_SEQUENCE).is_some())
+}
+
+/// A message may have been stored with any status line.
+fn stored_or_responded(reply: Message) -> Result<Message> {
+    match has_origin(&reply) {
+        true => Ok(reply),
+        false => responded(reply),
     }
 }
 
 fn from_direct_reply(reply: Message) -> Result<StoredMessage> {
+    from_reply(reply, &ORIGIN)
+}
+
+/// The message that a direct get has found, or what the server says instead. `added` are the names of the headers
+/// that the server has added.
+///
+/// # Errors
+/// `MsgNotFound`, `InvalidArg`, `JsResponse` with 0 as second number; `Protocol`.
+pub(super) fn from_reply(reply: Message, added: &[HeaderName]) -> Result<StoredMessage> {
     // The description may be missing, the number alone says what happened.
     match message::status(&reply) {
         None => {}
+        Some(_) if has_origin(&reply) => {}
         Some(404) => return Err(Error::new(Code::MsgNotFound, "no message found")),
         Some(408) => return Err(Error::invalid_arg("Invalid request")),
         Some(status) => {
@@ -141,8 +222,8 @@ fn from_direct_reply(reply: Message) -> Result<StoredMessage> {
             ))
         }
     }
-    let headers = reply.headers.unwrap_or_default();
-    let text = |name| headers.get(name).map(HeaderValue::as_str);
+    let map = reply.headers.as_ref();
+    let text = |name| map.and_then(|map: &HeaderMap| map.get(name).map(HeaderValue::as_str));
     let (Some(subject), Some(sequence), Some(time)) = (
         text(NATS_SUBJECT).map(Subject::from),
         text(NATS_SEQUENCE).and_then(|sequence| sequence.parse().ok()),
@@ -150,12 +231,16 @@ fn from_direct_reply(reply: Message) -> Result<StoredMessage> {
     ) else {
         return Err(unreadable());
     };
+    let mut headers = map.map_or_else(Headers::default, |map| Headers::from_map(map, added));
+    headers.status = message::status(&reply).map(|status| status.to_string());
+    headers.description = reply.description;
     Ok(StoredMessage {
         subject,
         sequence,
         time,
-        headers: Some(headers),
+        headers,
         payload: reply.payload,
+        is_readable: true,
     })
 }
 
@@ -164,32 +249,24 @@ fn from_json(message: &Json) -> Option<StoredMessage> {
         None => Some(None),
         Some(text) => BASE64.decode(text).ok().map(Some),
     };
+    let subject = message.text("subject")?;
+    let block = decoded("hdrs")?;
     Some(StoredMessage {
-        subject: message.text("subject")?.into(),
+        subject: subject.into(),
         sequence: message.number("seq")?,
         time: message.text("time")?.to_owned(),
-        headers: decoded("hdrs")?.map(|block| parse_headers(&block)),
+        is_readable: is_readable(subject, block.as_deref()),
+        headers: block.map_or_else(Headers::default, |block| Headers::read(&block)),
         payload: decoded("data")?.unwrap_or_default().into(),
     })
 }
 
-/// Reads a header block, beginning with its version line, as leniently as core.md §15 wants it:
-/// what cannot be understood is left out.
-fn parse_headers(block: &[u8]) -> HeaderMap {
-    let block = String::from_utf8_lossy(block);
-    let mut headers = HeaderMap::new();
-    for line in block.split("\r\n").skip(1) {
-        let Some((name, value)) = line.split_once(':') else {
-            continue;
-        };
-        if let (Ok(name), Ok(value)) = (
-            name.trim().parse::<HeaderName>(),
-            value.trim().parse::<HeaderValue>(),
-        ) {
-            headers.append(name, value);
-        }
-    }
-    headers
+/// Bytes of a subject that are no UTF-8 are replaced in JSON; the transport does not read them. Where there
+/// are headers it takes all that Unicode calls white space for the end of a word.
+fn is_readable(subject: &str, block: Option<&[u8]>) -> bool {
+    let is_odd =
+        |c: char| c == char::REPLACEMENT_CHARACTER || (block.is_some() && c.is_whitespace());
+    !subject.contains(is_odd) && block.is_none_or(headers::is_readable)
 }
 
 fn unreadable() -> Error {
@@ -224,7 +301,7 @@ mod tests {
         map
     }
 
-    const ORIGIN: [(&str, &str); 4] = [
+    const FOUND: [(&str, &str); 4] = [
         ("Nats-Stream", "KV_b"),
         ("Nats-Subject", "$KV.b.k"),
         ("Nats-Sequence", "12"),
@@ -233,17 +310,27 @@ mod tests {
 
     #[test]
     fn direct_replies() {
-        let message = from_direct_reply(reply(None, &ORIGIN)).unwrap();
+        let message = from_direct_reply(reply(None, &FOUND)).unwrap();
         assert_eq!(message.subject.as_str(), "$KV.b.k");
         assert_eq!(message.sequence, 12);
         assert_eq!(message.time, "2022-11-22T13:31:35Z");
         assert_eq!(message.payload, "value");
-        assert!(message.without_origin().headers.is_none());
-        let mine = [ORIGIN.as_slice(), &[("a", "1"), ("a", "2")]].concat();
+        assert_eq!(message.headers, Headers::default());
+        let mine = [FOUND.as_slice(), &[("a", "1"), ("a", "2")]].concat();
         let message = from_direct_reply(reply(None, &mine)).unwrap();
-        let headers = message.without_origin().headers.unwrap();
-        assert_eq!(headers.len(), 1);
-        assert_eq!(headers.get_all("a").count(), 2);
+        let fields: Vec<_> = message.headers.fields().collect();
+        assert_eq!(fields, [("a", ["1".to_owned(), "2".to_owned()].as_slice())]);
+    }
+
+    #[test]
+    fn a_message_that_was_stored_with_a_status_is_no_refusal() {
+        for status in [404, 503] {
+            let reply = stored_or_responded(reply(Some(status), &FOUND)).unwrap();
+            let headers = from_direct_reply(reply).unwrap().headers;
+            assert_eq!(headers.status, Some(status.to_string()));
+        }
+        let error = stored_or_responded(reply(Some(503), &[])).unwrap_err();
+        assert_eq!(error.code, Code::NoResponders);
     }
 
     #[test]
@@ -267,7 +354,7 @@ mod tests {
     #[test]
     fn a_direct_reply_without_its_origin_is_unreadable() {
         for missing in 1..4 {
-            let mut headers = ORIGIN.to_vec();
+            let mut headers = FOUND.to_vec();
             headers.remove(missing);
             let error = from_direct_reply(reply(None, &headers)).unwrap_err();
             assert_eq!(error.code, Code::Protocol);
@@ -282,39 +369,21 @@ mod tests {
         )
         .unwrap();
         assert_eq!(message.payload, [0u8, 1, 255].as_slice());
-        let headers = message.headers.unwrap();
-        assert_eq!(headers.get("KV-Operation").unwrap().as_str(), "DEL");
+        assert_eq!(message.headers.first("KV-Operation"), Some("DEL"));
+        assert!(message.is_readable);
         let bare = json(r#"{"subject":"a","seq":1,"time":"t"}"#).unwrap();
-        assert!(bare.payload.is_empty() && bare.headers.is_none());
+        assert!(bare.payload.is_empty() && bare.headers == Headers::default());
         assert!(json(r#"{"subject":"a","seq":1,"time":"t","data":"%"}"#).is_none());
         assert!(json("{}").is_none());
     }
 
     #[test]
-    fn header_blocks_are_read_leniently() {
-        let headers =
-            parse_headers(b"NATS/1.0 100 Idle\r\nA: 1\r\nA:2\r\nno colon\r\n : x\r\nB:\r\n\r\n");
-        let values: Vec<_> = headers.get_all("A").map(HeaderValue::as_str).collect();
-        assert_eq!(values, ["1", "2"]);
-        assert_eq!(headers.get("B").unwrap().as_str(), "");
-    }
-
-    #[test]
-    fn fuzz_header_blocks() {
-        let samples: [&[u8]; 3] = [
-            b"NATS/1.0\r\nKV-Operation: DEL\r\n\r\n",
-            b"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 7\r\nNats-Last-Stream: 9\r\n\r\n",
-            b"NATS/1.0\r\na:1\r\na: 2\r\n\r\n",
-        ];
-        fuzz::bytes(&samples, |block| {
-            for (name, values) in parse_headers(block).iter() {
-                let name: &str = name.as_ref();
-                assert!(!name.contains([':', '\r', '\n', ' ']), "{name:?}");
-                for value in values {
-                    assert!(!value.as_str().contains(['\r', '\n']), "{value:?}");
-                }
-            }
-        });
+    fn what_the_transport_reads() {
+        assert!(is_readable("a.\u{e9}", None));
+        assert!(is_readable("a b\u{a0}", None));
+        assert!(!is_readable("a.\u{a0}", Some(b"NATS/1.0\r\n\r\n")));
+        assert!(!is_readable("a.\u{fffd}", None));
+        assert!(!is_readable("a", Some(b"NATS/1.0\r\na b: 1\r\n\r\n")));
     }
 
     #[test]
@@ -336,7 +405,7 @@ mod tests {
             let Ok(value) = text.parse::<HeaderValue>() else {
                 return;
             };
-            let mut headers = header_map(&ORIGIN[..1]);
+            let mut headers = header_map(&FOUND[..1]);
             for name in [NATS_SUBJECT, NATS_SEQUENCE, NATS_TIME_STAMP] {
                 headers.insert(name, value.clone());
             }

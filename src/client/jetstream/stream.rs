@@ -5,6 +5,8 @@
 
 use std::future::Future;
 
+use serde_json::{json, Value};
+
 use super::api::{body, Json, JsonExt};
 use super::{units, JetStream};
 use crate::client::error::{Code, Error, Result};
@@ -15,13 +17,63 @@ impl JetStream {
     /// # Errors
     /// `StreamNotFound`; those of [`JetStream::api`].
     pub fn stream_info(&self, stream: &str) -> impl Future<Output = Result<Json>> + Send + 'static {
-        let reply = self.stream_reply("STREAM.INFO", stream, &Json::new());
+        let info = self.stream_info_in_ns(stream);
         async move {
-            let mut info = reply.await?;
+            let mut info = in_ms(info.await?);
             for paging in ["total", "offset", "limit"] {
                 info.shift_remove(paging);
             }
             Ok(info)
+        }
+    }
+
+    /// The same as the server has it: the configuration can be sent back, for no duration is rounded.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::stream_info`].
+    pub(crate) fn stream_info_in_ns(
+        &self,
+        stream: &str,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
+        self.read(&format!("STREAM.INFO.{stream}"), "")
+    }
+
+    /// Configurations and states of all streams, or of those that have a subject, whose servers are within reach,
+    /// in the server's order.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::api`].
+    pub fn stream_infos(
+        &self,
+        subject: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<Json>>> + Send + 'static {
+        let streams = self.objects("STREAM.LIST", "streams", of_subject(subject));
+        async move { Ok(streams.await?.into_iter().map(in_ms).collect()) }
+    }
+
+    /// How many subjects a stream has messages of, that match a filter.
+    ///
+    /// # Errors
+    /// `StreamNotFound`; those of [`JetStream::api`].
+    pub fn count_subjects(
+        &self,
+        stream: &str,
+        filter: &str,
+    ) -> impl Future<Output = Result<u64>> + Send + 'static {
+        // A page behind the last one has no names, but says how many there are.
+        let query = json!({ "subjects_filter": filter, "offset": i64::MAX });
+        let reply = self.read(&format!("STREAM.INFO.{stream}"), query.to_string());
+        async move { Ok(reply.await?.number("total").unwrap_or(0)) }
+    }
+
+    /// How many messages a stream has of each subject that matches a filter, page by page.
+    pub(crate) fn subject_pages(&self, stream: &str, filter: &str) -> SubjectPages {
+        SubjectPages {
+            js: self.clone(),
+            tail: format!("STREAM.INFO.{stream}"),
+            filter: filter.to_owned(),
+            offset: 0,
+            total: None,
         }
     }
 
@@ -34,7 +86,8 @@ impl JetStream {
         &self,
         config: Json,
     ) -> impl Future<Output = Result<Json>> + Send + 'static {
-        self.configure_stream("STREAM.CREATE", config)
+        let reply = self.configure_stream("STREAM.CREATE", &config);
+        async move { reply.await.map(in_ms) }
     }
 
     /// Replaces the configuration of a stream; the configuration must contain its `name`.
@@ -45,6 +98,18 @@ impl JetStream {
     pub fn update_stream(
         &self,
         config: Json,
+    ) -> impl Future<Output = Result<Json>> + Send + 'static {
+        let reply = self.update_stream_in_ns(&config);
+        async move { reply.await.map(in_ms) }
+    }
+
+    /// The same, with the reply as the server sends it.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::update_stream`].
+    pub(crate) fn update_stream_in_ns(
+        &self,
+        config: &Json,
     ) -> impl Future<Output = Result<Json>> + Send + 'static {
         self.configure_stream("STREAM.UPDATE", config)
     }
@@ -83,8 +148,7 @@ impl JetStream {
         &self,
         subject: Option<&str>,
     ) -> impl Future<Output = Result<Vec<String>>> + Send + 'static {
-        let query = subject.map(|subject| ("subject".to_owned(), subject.into()));
-        self.names("STREAM.NAMES", "streams", query.into_iter().collect())
+        self.names("STREAM.NAMES", "streams", of_subject(subject))
     }
 
     /// Creates a stream from the text of a configuration, which is sent as it is; so is the reply
@@ -111,26 +175,73 @@ impl JetStream {
     fn configure_stream(
         &self,
         call: &'static str,
-        config: Json,
+        config: &Json,
     ) -> impl Future<Output = Result<Json>> + Send + 'static {
         let reply = config
             .text("name")
-            .map(|stream| self.stream_reply(call, stream, &config))
+            .map(|stream| self.api(&format!("{call}.{stream}"), body(config)))
             .ok_or_else(|| Error::new(Code::InvalidArg, "Option name is required"));
         async move { reply?.await }
     }
+}
 
-    fn stream_reply(
-        &self,
-        call: &str,
-        stream: &str,
-        query: &Json,
-    ) -> impl Future<Output = Result<Json>> + Send + 'static {
-        let reply = self.api(&format!("{call}.{stream}"), body(query));
-        async move {
-            let mut reply = reply.await?;
-            units::config_to_ms(&mut reply, units::STREAM_DURATIONS);
-            Ok(reply)
+fn of_subject(subject: Option<&str>) -> Json {
+    let query = subject.map(|subject| ("subject".to_owned(), subject.into()));
+    query.into_iter().collect()
+}
+
+/// Subjects of a stream, in the server's order. A page has 100,000 of them.
+pub(crate) struct SubjectPages {
+    js: JetStream,
+    tail: String,
+    filter: String,
+    offset: usize,
+    /// How many there are, as the latest page says.
+    total: Option<u64>,
+}
+
+impl SubjectPages {
+    /// The next page, each subject with its number of messages; `None` behind the last one.
+    ///
+    /// # Errors
+    /// `StreamNotFound`; those of [`JetStream::api`].
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<(String, u64)>>> {
+        if self.total.is_some_and(|total| self.offset as u64 >= total) {
+            return Ok(None);
         }
+        let query = json!({ "subjects_filter": self.filter, "offset": self.offset });
+        let mut reply = self.js.read(&self.tail, query.to_string()).await?;
+        let total = reply.number("total").unwrap_or(0);
+        let subjects = reply
+            .get_mut("state")
+            .and_then(|state| state.get_mut("subjects"));
+        let Some(Value::Object(subjects)) = subjects.map(Value::take) else {
+            return Ok(None);
+        };
+        self.offset += subjects.len();
+        self.total = Some(total);
+        let counted = subjects.into_iter();
+        Ok(Some(
+            counted
+                .filter_map(|(subject, messages)| Some((subject, messages.as_u64()?)))
+                .collect(),
+        ))
     }
+
+    /// All pages as one.
+    ///
+    /// # Errors
+    /// Those of [`SubjectPages::next`].
+    pub(crate) async fn all(mut self) -> Result<Vec<(String, u64)>> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+}
+
+fn in_ms(mut reply: Json) -> Json {
+    units::stream_to_ms(&mut reply);
+    reply
 }

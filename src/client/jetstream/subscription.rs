@@ -27,9 +27,9 @@ impl Subscription {
         })
     }
 
-    /// Ends it when what is on its way has arrived; see [`Connection::drain`].
+    /// Ends it when what is on its way has arrived; see [`Connection::drain_subscription`].
     pub(super) fn drain(mut self) {
-        self.connection.drain(self.id);
+        self.connection.drain_subscription(self.id);
         self.drained = true;
     }
 }

@@ -1,4 +1,4 @@
-//! Milliseconds for scripts, nanoseconds for the server (jetstream.md §13), and server times.
+//! Milliseconds for scripts, nanoseconds for the server, and server times.
 
 use std::time::Duration;
 
@@ -10,26 +10,56 @@ use super::api::{Json, JsonExt};
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// Fields of a stream configuration that scripts see in milliseconds.
-pub const STREAM_DURATIONS: &[&str] = &["max_age", "duplicate_window"];
-
-/// Fields of a consumer configuration that scripts see in milliseconds.
-pub const CONSUMER_DURATIONS: &[&str] = &["ack_wait", "idle_heartbeat", "inactive_threshold"];
-
-/// Turns the named fields of a reply's `config` into milliseconds.
-///
-/// Values of 0 or less have meanings of their own ("unlimited") and stay as they are.
-pub fn config_to_ms(reply: &mut Json, fields: &[&str]) {
-    let Some(Value::Object(config)) = reply.get_mut("config") else {
+/// Turns the durations of a stream's configuration into milliseconds.
+pub fn stream_to_ms(reply: &mut Json) {
+    let Some(config) = object(reply, "config") else {
         return;
     };
+    to_ms(
+        config,
+        &["max_age", "duplicate_window", "subject_delete_marker_ttl"],
+    );
+    if let Some(limits) = object(config, "consumer_limits") {
+        to_ms(limits, &["inactive_threshold"]);
+    }
+}
+
+/// Turns the durations of a consumer's configuration, and the rest of its pause, into milliseconds.
+pub fn consumer_to_ms(reply: &mut Json) {
+    to_ms(reply, &["pause_remaining"]);
+    if let Some(config) = object(reply, "config") {
+        to_ms(
+            config,
+            &[
+                "ack_wait",
+                "idle_heartbeat",
+                "inactive_threshold",
+                "backoff",
+                "max_expires",
+                "priority_timeout",
+            ],
+        );
+    }
+}
+
+fn object<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Json> {
+    json.get_mut(key)?.as_object_mut()
+}
+
+/// Values of 0 or less have meanings of their own ("unlimited") and stay as they are.
+fn to_ms(object: &mut Json, fields: &[&str]) {
     for field in fields {
-        if let Some(value) = config.get_mut(*field) {
-            match value.as_i64() {
-                Some(ns) if ns > 0 => *value = ms_from_ns(ns).into(),
-                _ => {}
-            }
+        match object.get_mut(*field) {
+            Some(Value::Array(values)) => values.iter_mut().for_each(value_to_ms),
+            Some(value) => value_to_ms(value),
+            None => {}
         }
+    }
+}
+
+fn value_to_ms(value: &mut Value) {
+    if let Some(ns) = value.as_i64().filter(|ns| *ns > 0) {
+        *value = ms_from_ns(ns).into();
     }
 }
 
@@ -52,10 +82,38 @@ pub fn ns_from_time(time: &str) -> Option<i64> {
     i64::try_from(time.unix_timestamp_nanos()).ok()
 }
 
+/// Nanoseconds since the epoch of a time in the notation of ISO 8601, as people and scripts write it: with a blank in
+/// place of the `T`, with a zone without a colon, or without a zone, which means UTC.
+pub fn ns_from_iso(time: &str) -> Option<i64> {
+    let (date, clock) = time.split_once(['T', ' '])?;
+    let zone = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
+    let (clock, zone) = clock.split_at(zone);
+    let zone = match zone.len() {
+        0 => "Z".to_owned(),
+        5 if zone.is_ascii() => format!("{}:{}", &zone[..3], &zone[3..]),
+        _ => zone.to_owned(),
+    };
+    ns_from_time(&format!("{date}T{clock}{zone}"))
+}
+
+/// A time in the server's notation; `None` beyond the years 0 to 9999.
+pub fn time_of_ns(ns: i64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(ns.into()).ok()?;
+    time.format(&Rfc3339).ok()
+}
+
 /// The time that comes a duration from now, in the server's notation; `None` past the year 9999.
 pub fn time_after(duration: Duration) -> Option<String> {
     let time = OffsetDateTime::now_utc().checked_add(duration.try_into().ok()?)?;
     time.format(&Rfc3339).ok()
+}
+
+/// The same, of the whole second that is not before it.
+pub fn second_after(duration: Duration) -> Option<String> {
+    let almost = Duration::from_nanos(999_999_999);
+    let time = OffsetDateTime::now_utc().checked_add(duration.try_into().ok()?)?;
+    let time = time.checked_add(almost.try_into().ok()?)?;
+    time.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
 }
 
 /// The time a field of a reply names, in nanoseconds since the epoch.
@@ -68,26 +126,64 @@ mod tests {
     use super::*;
 
     #[test]
+    fn times_as_scripts_write_them() {
+        let plain = ns_from_time("2022-11-22T13:31:35.012Z");
+        assert!(plain.is_some());
+        for time in [
+            "2022-11-22T13:31:35.012",
+            "2022-11-22 13:31:35.012Z",
+            "2022-11-22 15:01:35.012+01:30",
+            "2022-11-22T12:31:35.012-0100",
+        ] {
+            assert_eq!(ns_from_iso(time), plain, "{time}");
+        }
+        for time in [
+            "",
+            "now",
+            "2022-11-22",
+            "2022-13-22T13:31:35Z",
+            "2022-11-22T13:31:35+1",
+            "T",
+            "T +é1",
+        ] {
+            assert_eq!(ns_from_iso(time), None, "{time}");
+        }
+    }
+
+    #[test]
     fn configurations_are_converted_where_scripts_expect_it() {
         let mut reply: Json = serde_json::from_str(
-            r#"{"config":{"max_age":1500000,"duplicate_window":120000000000,"x":5000000}}"#,
+            r#"{"config":{"max_age":1500000,"duplicate_window":120000000000,"x":5000000,
+            "consumer_limits":{"max_ack_pending":5000000,"inactive_threshold":5000000}}}"#,
         )
         .unwrap();
-        config_to_ms(&mut reply, STREAM_DURATIONS);
+        stream_to_ms(&mut reply);
         assert_eq!(
             Value::Object(reply).to_string(),
-            r#"{"config":{"max_age":1,"duplicate_window":120000,"x":5000000}}"#
+            concat!(
+                r#"{"config":{"max_age":1,"duplicate_window":120000,"x":5000000,"#,
+                r#""consumer_limits":{"max_ack_pending":5000000,"inactive_threshold":5}}}"#
+            )
+        );
+        let mut reply: Json = serde_json::from_str(
+            r#"{"pause_remaining":7000000,"config":{"backoff":[1000000,0,2000000],"max_expires":3000000}}"#,
+        )
+        .unwrap();
+        consumer_to_ms(&mut reply);
+        assert_eq!(
+            Value::Object(reply).to_string(),
+            r#"{"pause_remaining":7,"config":{"backoff":[1,0,2],"max_expires":3}}"#
         );
     }
 
     #[test]
     fn unlimited_absent_and_odd_values_stay() {
-        let text = r#"{"config":{"max_age":0,"ack_wait":-1,"idle_heartbeat":"x"}}"#;
+        let text = r#"{"config":{"max_age":0,"ack_wait":-1,"idle_heartbeat":"x","backoff":{},"consumer_limits":[]}}"#;
         let mut reply: Json = serde_json::from_str(text).unwrap();
-        config_to_ms(&mut reply, STREAM_DURATIONS);
-        config_to_ms(&mut reply, CONSUMER_DURATIONS);
+        stream_to_ms(&mut reply);
+        consumer_to_ms(&mut reply);
         assert_eq!(Value::Object(reply).to_string(), text);
-        config_to_ms(&mut Json::new(), STREAM_DURATIONS);
+        stream_to_ms(&mut Json::new());
     }
 
     #[test]
@@ -103,6 +199,11 @@ mod tests {
         let then = ns_from_time(&time_after(hour).unwrap()).unwrap();
         assert!(then - now >= 3_600_000_000_000 && then - now < 3_660_000_000_000);
         assert_eq!(time_after(Duration::MAX), None);
+        let second = second_after(hour).unwrap();
+        let then = ns_from_time(&second).unwrap();
+        assert!(second.ends_with('Z') && !second.contains('.'), "{second}");
+        assert!(then - now >= 3_600_000_000_000 && then - now < 3_661_000_000_000);
+        assert_eq!(second_after(Duration::MAX), None);
     }
 
     #[test]
@@ -138,11 +239,11 @@ mod tests {
 
     #[test]
     fn fuzz_configurations() {
-        let sample = r#"{"config":{"max_age":1500000,"duplicate_window":-1,"ack_wait":9223372036854775807}}"#;
+        let sample = r#"{"config":{"max_age":1500000,"duplicate_window":-1,"ack_wait":9223372036854775807,"backoff":[1,2],"consumer_limits":{"inactive_threshold":1}}}"#;
         fuzz::texts(&[sample], |json| {
             if let Ok(mut reply) = serde_json::from_str::<Json>(json) {
-                config_to_ms(&mut reply, STREAM_DURATIONS);
-                config_to_ms(&mut reply, CONSUMER_DURATIONS);
+                stream_to_ms(&mut reply);
+                consumer_to_ms(&mut reply);
             }
         });
     }

@@ -1,86 +1,13 @@
-//! The stream configurations of buckets, aggregates and mirrors (kv.md §3).
+//! The stream configurations of buckets, aggregates and mirrors.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::names::{self, STREAM_PREFIX};
+use super::options::{duplicate_window, fields, CreateOptions};
 use crate::client::error::{Error, Result};
-use crate::client::jetstream::{domain_prefix, units, Json};
-
-/// What [`CreateOptions::storage`] may be.
-pub const STORAGES: &[&str] = &["memory", "file"];
-
-/// What [`CreateOptions::compression`] may be.
-pub const COMPRESSIONS: &[&str] = &["none", "s2"];
-
-/// More revisions of a key than this no server keeps (ADR-8).
-const MAX_HISTORY: i64 = 64;
-
-/// For so long the server recognises a message it has seen.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
-
-/// The options of a new bucket; what is `None` is left to the server.
-#[derive(Debug, Clone, Default)]
-pub struct CreateOptions {
-    pub description: Option<String>,
-    /// Bytes; the server takes 0 and -1 for unlimited.
-    pub max_value_size: Option<i64>,
-    /// Revisions kept of each key, 1 to 64; 1 by default.
-    pub history: Option<i64>,
-    /// For how long entries are kept; zero: for ever.
-    pub ttl: Option<Duration>,
-    /// Bytes.
-    pub max_bucket_size: Option<u64>,
-    /// One of [`STORAGES`], `file` by default.
-    pub storage: Option<String>,
-    pub num_replicas: Option<i64>,
-    /// One of [`COMPRESSIONS`].
-    pub compression: Option<String>,
-    pub metadata: Option<Vec<(String, String)>>,
-    /// The bucket to be mirrored. Deprecated in favour of aggregates and mirrors.
-    pub mirror_name: Option<String>,
-    /// The domain of the bucket to be mirrored.
-    pub mirror_domain: Option<String>,
-}
-
-impl CreateOptions {
-    fn check(&self) -> Result<()> {
-        let texts = [
-            ("description", &self.description),
-            ("mirror_name", &self.mirror_name),
-            ("mirror_domain", &self.mirror_domain),
-        ];
-        for (name, value) in texts {
-            if value.as_ref().is_some_and(String::is_empty) {
-                return Err(bad_value("valid_str option", name, ""));
-            }
-        }
-        if let Some(history) = self.history {
-            if !(1..=MAX_HISTORY).contains(&history) {
-                let value = format!("{history}; allowed values: 1 to {MAX_HISTORY}");
-                return Err(bad_value("int option", "history", &value));
-            }
-        }
-        check_word("storage", self.storage.as_deref(), STORAGES)?;
-        check_word("compression", self.compression.as_deref(), COMPRESSIONS)?;
-        if self.metadata.as_ref().is_some_and(Vec::is_empty) {
-            return Err(bad_value("metadata option", "metadata", ""));
-        }
-        Ok(())
-    }
-
-    /// Aggregates and mirrors get their origins otherwise.
-    fn check_no_mirror(&self) -> Result<()> {
-        if self.mirror_name.is_some() {
-            return Err(Error::invalid_arg("Unknown option mirror_name"));
-        }
-        if self.mirror_domain.is_some() {
-            return Err(Error::invalid_arg("Unknown option mirror_domain"));
-        }
-        Ok(())
-    }
-}
+use crate::client::jetstream::{domain_prefix, Json};
 
 /// A bucket, or part of one, to be mirrored or aggregated.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +24,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    fn stream(&self) -> String {
+    pub(super) fn stream(&self) -> String {
         match &self.stream {
             Some(stream) => stream.clone(),
             None => stream_name(&self.bucket),
@@ -105,7 +32,7 @@ impl Origin {
     }
 
     /// As a source of an aggregate: keys move from this bucket's subjects to the aggregate's.
-    fn source(&self, aggregate: &str) -> Value {
+    pub(super) fn source(&self, aggregate: &str) -> Value {
         let all = [">".to_owned()];
         let keys = if self.keys.is_empty() {
             &all[..]
@@ -184,6 +111,11 @@ pub(super) fn mirror(name: &str, origin: &Origin, options: &CreateOptions) -> Re
     options.check_no_mirror()?;
     names::check_mirror(name)?;
     options.check()?;
+    if options.counters == Some(true) {
+        return Err(Error::invalid_arg(
+            "A mirror does not count: -counters is an option of its origin",
+        ));
+    }
     let data = Data::Mirror(origin.mirrored());
     Ok(stream(name.to_owned(), data, options))
 }
@@ -206,48 +138,47 @@ fn stream(name: String, data: Data<'_>, options: &CreateOptions) -> Json {
         Data::Mirror(mirror) => (None, Some(mirror), None),
         Data::Sources { sources, writable } => (writable, None, Some(sources)),
     };
-    let ttl = options.ttl.filter(|ttl| !ttl.is_zero());
-    let window = ttl.map_or(DUPLICATE_WINDOW, |ttl| ttl.min(DUPLICATE_WINDOW));
-    let metadata = options.metadata.as_ref().map(|pairs| {
-        let pairs = pairs.iter().cloned();
-        pairs.map(|(key, text)| (key, text.into())).collect()
-    });
-    let text = |text: &Option<String>| text.clone().map(Value::from);
-    fields([
+    // The server refuses counters that shall not drop the oldest increments.
+    let discard = match options.counters {
+        Some(true) => "old",
+        _ => "new",
+    };
+    let mut options = options.fields();
+    let mut given = |field| options.shift_remove(field);
+    let mut config = fields([
         ("name", Some(name.into())),
         (
             "subjects",
             bucket.map(|bucket| vec![format!("$KV.{bucket}.>")].into()),
         ),
-        ("description", text(&options.description)),
+        ("description", given("description")),
         ("retention", Some("limits".into())),
-        ("discard", Some("new".into())),
+        ("discard", Some(discard.into())),
         (
             "max_msgs_per_subject",
-            Some(options.history.unwrap_or(1).into()),
+            given("max_msgs_per_subject").or(Some(1.into())),
         ),
-        ("max_age", options.ttl.map(units::ns)),
-        ("max_msg_size", options.max_value_size.map(Value::from)),
-        ("max_bytes", options.max_bucket_size.map(Value::from)),
+        ("max_age", given("max_age")),
+        ("max_msg_size", given("max_msg_size")),
+        ("max_bytes", given("max_bytes")),
+        ("storage", given("storage").or(Some("file".into()))),
+        ("num_replicas", given("num_replicas").or(Some(1.into()))),
         (
-            "storage",
-            Some(options.storage.as_deref().unwrap_or("file").into()),
+            "duplicate_window",
+            given("duplicate_window").or(Some(duplicate_window(Duration::ZERO))),
         ),
-        (
-            "num_replicas",
-            Some(options.num_replicas.unwrap_or(1).into()),
-        ),
-        ("duplicate_window", Some(units::ns(window))),
         ("allow_rollup_hdrs", Some(true.into())),
         ("deny_delete", Some(true.into())),
         ("deny_purge", Some(false.into())),
         ("allow_direct", Some(true.into())),
         ("mirror_direct", mirror.is_some().then(|| true.into())),
-        ("compression", text(&options.compression)),
-        ("metadata", metadata.map(Value::Object)),
+        ("compression", given("compression")),
+        ("metadata", given("metadata")),
         ("mirror", mirror),
         ("sources", sources.map(Value::from)),
-    ])
+    ]);
+    config.extend(options);
+    config
 }
 
 /// Subject transforms that carry keys from one bucket's subjects to another's.
@@ -274,30 +205,8 @@ fn numbered_wildcards(pattern: &str) -> String {
     tokens.collect::<Vec<_>>().join(".")
 }
 
-/// The fields that have a value.
-fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Json {
-    fields
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect()
-}
-
 fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
     fields(entries).into()
-}
-
-fn check_word(name: &str, value: Option<&str>, allowed: &[&str]) -> Result<()> {
-    match value {
-        Some(value) if !allowed.contains(&value) => {
-            let value = format!("{value}; allowed values: {}", allowed.join(" "));
-            Err(bad_value("enum", name, &value))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn bad_value(kind: &str, name: &str, value: &str) -> Error {
-    Error::invalid_arg(format!("Invalid value for the {kind} {name} : {value}"))
 }
 
 #[cfg(test)]
@@ -361,6 +270,29 @@ mod tests {
                 r#""metadata":{"z":"1","a":"ä"}}"#
             )
         );
+    }
+
+    #[test]
+    fn counters() {
+        let mut options = CreateOptions {
+            counters: Some(true),
+            ..CreateOptions::default()
+        };
+        let config = bucket("b", &options).unwrap();
+        assert_eq!(config["allow_msg_counter"], Value::from(true));
+        assert_eq!(config["discard"], Value::from("old"));
+        refused(mirror("m", &origin("o", &[]), &options));
+        options.limit_marker_ttl = Some(Duration::from_secs(1));
+        refused(bucket("b", &options));
+        options.limit_marker_ttl = None;
+        options.allow_msg_ttl = Some(true);
+        refused(bucket("b", &options));
+        options.allow_msg_ttl = None;
+        options.mirror_name = Some("o".into());
+        refused(bucket("b", &options));
+        options.counters = Some(false);
+        let config = bucket("b", &options).unwrap();
+        assert_eq!(config["discard"], Value::from("new"));
     }
 
     #[test]

@@ -1,15 +1,19 @@
-//! Creating, binding, deleting, emptying and listing buckets (kv.md §3).
+//! Creating, binding, deleting, emptying and listing buckets.
 
 use std::future::Future;
 
 use serde_json::Value;
 
-use super::bucket::{self, CreateOptions, Origin};
+use super::bucket::{self, Origin};
+use super::configuration::missing;
+use super::differences::{differences, Difference};
+use super::features::Features;
+use super::handle::{not_found, Bucket};
 use super::names;
-use super::store::{self, Bucket};
+use super::options::CreateOptions;
 use super::subjects::{bucket_of, external_api};
 use crate::client::error::{Code, Error, Result};
-use crate::client::jetstream::{JetStream, Json, JsonExt};
+use crate::client::jetstream::{lost_feature, JetStream, Json, JsonExt};
 
 /// A bucket that exists.
 ///
@@ -25,17 +29,19 @@ pub fn bind(js: &JetStream, name: &str) -> impl Future<Output = Result<Bucket>> 
             .object("config")
             .and_then(|c| c.number("max_msgs_per_subject"));
         if history.unwrap_or(0) < 1 {
-            return Err(store::not_found(&name));
+            return Err(not_found(&name));
         }
         Ok(Bucket::new(js, name, &info))
     }
 }
 
-/// A new bucket. One that exists with the same configuration is as good.
+/// A new bucket. One that exists with the same configuration is as good, and one that differs only in what
+/// early clients set otherwise is mended.
 ///
 /// # Errors
 /// `InvalidArg` for a malformed name or option; `JsResponse`, such as 400/10058 if it exists
-/// with another configuration; those of [`JetStream::api`].
+/// with another configuration, which says what differs; `NotSupported` for what the server does not know; those
+/// of [`JetStream::api`].
 pub fn create(
     js: &JetStream,
     name: &str,
@@ -64,7 +70,8 @@ pub fn create_aggregate(
 }
 
 impl Bucket {
-    /// The state of the bucket: what kv.md §7 lists, in its order. Always asks the server.
+    /// The state of the bucket: what the documentation lists, in its order. Always asks the server; what the
+    /// bucket can do is learned anew from the answer.
     ///
     /// # Errors
     /// `BucketNotFoundBare`; those of [`JetStream::api`].
@@ -73,7 +80,10 @@ impl Bucket {
         let bucket = self.clone();
         async move {
             match info.await {
-                Ok(info) => Ok(status(bucket.name(), info)),
+                Ok(info) => {
+                    bucket.learn(&info);
+                    Ok(status(bucket.name(), info))
+                }
                 Err(error) if error.code == Code::StreamNotFound => Err(bucket.missing_bare()),
                 Err(error) => Err(error),
             }
@@ -91,8 +101,9 @@ pub fn create_mirror(
     origin: &Origin,
     options: &CreateOptions,
 ) -> impl Future<Output = Result<()>> + Send + 'static {
-    let created = bucket::mirror(name, origin, options).map(|config| js.create_stream(config));
-    async move { created?.await.map(drop) }
+    let config = bucket::mirror(name, origin, options);
+    let (js, mirror) = (js.for_one_call(), format!("mirror {name}"));
+    async move { create_complete(&js, &mirror, config?).await.map(drop) }
 }
 
 /// Deletes a bucket. The result is what the server calls `success`.
@@ -133,19 +144,75 @@ fn create_stream(
     name: &str,
     config: Result<Json>,
 ) -> impl Future<Output = Result<Bucket>> + Send + 'static {
-    let info = config.map(|config| js.create_stream(config));
     let (js, name) = (js.clone(), name.to_owned());
-    async move { Ok(Bucket::new(js, name, &info?.await?)) }
-}
-
-fn missing(error: Error, bucket: &str) -> Error {
-    match error.code {
-        Code::StreamNotFound => store::not_found(bucket),
-        _ => error,
+    async move {
+        let bucket = format!("bucket {name}");
+        let info = create_complete(&js.for_one_call(), &bucket, config?).await?;
+        Ok(Bucket::new(js, name, &info))
     }
 }
 
-fn status(bucket: &str, mut info: Json) -> Json {
+/// The server's word for a stream that exists with another configuration.
+pub(super) const IN_USE: Code = Code::JsResponse {
+    code: 400,
+    err_code: 10058,
+};
+
+/// Creates a stream whose configuration may have what not all servers know.
+pub(super) async fn create_complete(js: &JetStream, what: &str, config: Json) -> Result<Json> {
+    js.check_features(&config).await?;
+    let info = create_or_mend(js, what, config.clone()).await?;
+    let lost = info
+        .object("config")
+        .and_then(|got| lost_feature(&config, got));
+    match lost {
+        Some(feature) => {
+            let Error { code, message } = feature.missing();
+            let message = format!("{message}: {what} exists now without it");
+            Err(Error::new(code, message))
+        }
+        None => Ok(info),
+    }
+}
+
+async fn create_or_mend(js: &JetStream, what: &str, config: Json) -> Result<Json> {
+    match js.create_stream(config.clone()).await {
+        Err(error) if error.code == IN_USE => Box::pin(mend(js, what, config, error)).await,
+        outcome => outcome,
+    }
+}
+
+/// Gives a stream that exists the configuration that was asked for, if that is all right with those who made
+/// it; else the error says what differs.
+async fn mend(js: &JetStream, what: &str, config: Json, error: Error) -> Result<Json> {
+    let stream = config.text("name").unwrap_or_default();
+    let existing = js
+        .for_a_look()
+        .api(&format!("STREAM.INFO.{stream}"), "")
+        .await;
+    let found = match &existing {
+        Ok(info) => info
+            .object("config")
+            .map(|existing| differences(existing, &config)),
+        Err(ended) if ended.code == Code::ConnectionClosed => return Err(ended.clone()),
+        Err(_) => None,
+    };
+    let found = found.unwrap_or_default();
+    if !found.is_empty() && found.iter().all(Difference::is_mendable) {
+        return js.update_stream(config).await;
+    }
+    let found: Vec<String> = found.iter().map(Difference::to_string).collect();
+    let separator = if found.is_empty() { "" } else { ": " };
+    let Error { code, message } = error;
+    let found = found.join("; ");
+    Err(Error::new(
+        code,
+        format!("{message}: {what}{separator}{found}"),
+    ))
+}
+
+/// What the server's description of a stream, with durations in milliseconds, says of the bucket.
+pub(super) fn status(bucket: &str, mut info: Json) -> Json {
     let mut take = |key| match info.shift_remove(key) {
         Some(Value::Object(object)) => object,
         _ => Json::new(),
@@ -175,7 +242,27 @@ fn status(bucket: &str, mut info: Json) -> Json {
     }
     set("stream_config", config.clone().into());
     set("stream_state", state.clone().into());
+    for (key, value) in features(&Features::of(&config)) {
+        set(key, value);
+    }
     status
+}
+
+/// What not all buckets have, by the names of the options.
+fn features(features: &Features) -> impl Iterator<Item = (&'static str, Value)> {
+    let marker_ttl = features.marker_ttl.as_millis() as u64;
+    let flag = |on: bool| on.then(|| true.into());
+    [
+        (
+            "limit_marker_ttl",
+            (marker_ttl > 0).then(|| marker_ttl.into()),
+        ),
+        ("allow_msg_ttl", flag(features.ttl)),
+        ("allow_atomic", flag(features.atomic)),
+        ("counters", flag(features.counters)),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key, value?)))
 }
 
 /// The domain that an API prefix such as `$JS.hub.API` leads to.
@@ -219,6 +306,17 @@ mod tests {
         assert!(status.contains(
             r#""ttl":0,"values":0,"is_compressed":0,"mirror_name":"o","mirror_domain":"hub","#
         ));
+    }
+
+    #[test]
+    fn features_that_are_on() {
+        let info = r#"{"config":{"max_msgs_per_subject":1,"allow_msg_ttl":true,"allow_atomic":true,
+            "subject_delete_marker_ttl":60000,"allow_msg_counter":true},"state":{}}"#;
+        assert!(status_of(info).ends_with(
+            r#""stream_state":{},"limit_marker_ttl":60000,"allow_msg_ttl":true,"allow_atomic":true,"counters":true}"#
+        ));
+        let off = r#"{"config":{"allow_msg_ttl":false,"subject_delete_marker_ttl":0},"state":{}}"#;
+        assert!(status_of(off).ends_with(r#""stream_state":{}}"#));
     }
 
     #[test]

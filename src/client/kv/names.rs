@@ -1,4 +1,4 @@
-//! What buckets, keys and key patterns may be called (kv.md §1, [ADR-6]).
+//! What buckets, keys and key patterns may be called ([ADR-6]).
 //!
 //! [ADR-6]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-6.md
 
@@ -60,6 +60,29 @@ pub fn check_key(key: &str) -> Result<()> {
     )))
 }
 
+/// Checks the name of a header that a caller adds to an entry.
+///
+/// # Errors
+/// `InvalidArg` if the system has it for itself.
+pub fn check_header(name: &str) -> Result<()> {
+    if is_own_header(name) {
+        return Ok(());
+    }
+    Err(Error::invalid_arg(format!(
+        "Header name \"{name}\" is not valid: those that begin with Nats- or KV- have a meaning"
+    )))
+}
+
+/// Whether a header of an entry is one that a caller has added.
+pub fn is_own_header(name: &str) -> bool {
+    !name.starts_with("Nats-") && !name.starts_with("KV-")
+}
+
+/// Whether a text is a pattern of keys, and not a key.
+pub fn is_pattern(text: &str) -> bool {
+    text.split('.').any(|token| matches!(token, "*" | ">"))
+}
+
 /// Checks a pattern of keys. Only what cannot be part of a subject is refused, since publishers
 /// that do not know about keys may use more characters than keys have.
 ///
@@ -78,6 +101,21 @@ pub fn check_pattern(pattern: &str) -> Result<()> {
     };
     Err(Error::invalid_arg(format!(
         "Key pattern \"{pattern}\" is not valid: {problem}"
+    )))
+}
+
+/// Checks that a key or a pattern is not longer than the subjects it becomes a part of allow.
+///
+/// # Errors
+/// `InvalidArg`
+pub fn check_length(what: &str, text: &str, longest: usize) -> Result<()> {
+    let length = text.len();
+    if length <= longest {
+        return Ok(());
+    }
+    let start: String = text.chars().take(40).collect();
+    Err(Error::invalid_arg(format!(
+        "{what} \"{start}…\" is not valid: {length} bytes, more than the {longest} that fit into a subject"
     )))
 }
 
@@ -151,6 +189,24 @@ mod tests {
         ] {
             assert_refused(check_pattern(bad), bad);
         }
+    }
+
+    #[test]
+    fn headers() {
+        for good in ["a", "Content-Type", "nats-x", "Nats", "KVx", "x-Nats-TTL"] {
+            assert!(check_header(good).is_ok(), "{good}");
+        }
+        for bad in ["Nats-TTL", "Nats-", "KV-Operation", "KV-"] {
+            assert_refused(check_header(bad), bad);
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        assert!(check_length("Key", "ä", 2).is_ok());
+        let error = check_length("Key", &"k".repeat(50), 49).unwrap_err();
+        assert_eq!(error.code, Code::InvalidArg);
+        assert!(error.message.starts_with("Key \"kkk") && error.message.len() < 130);
     }
 
     const NAMES: [&str; 6] = ["a", "a.b/c=d-e_0", "_kv", "KV_B", "a.*.b.>", "größe"];

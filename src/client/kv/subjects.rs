@@ -1,7 +1,12 @@
-//! Where the entries of a bucket are read and written (kv.md §2).
+//! Where the entries of a bucket are read and written.
 
+use super::bucket::stream_name;
 use super::names::STREAM_PREFIX;
 use crate::client::jetstream::{Json, JsonExt, DEFAULT_PREFIX};
+use crate::client::subject;
+
+/// No consumer of a bucket has a longer name.
+const CONSUMER_NAME: usize = 40;
 
 /// The subjects of a bucket, as its stream configuration determines them.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,6 +15,17 @@ pub(super) struct Subjects {
     read: String,
     /// What the subject of a write has in front of the key.
     write: String,
+    /// The stream that takes writes.
+    taker: Taker,
+}
+
+/// A stream, and the API prefix by which it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Taker {
+    pub api: String,
+    pub stream: String,
+    /// What the subject of an entry that is stored there has in front of its key.
+    pub prefix: String,
 }
 
 impl Subjects {
@@ -19,21 +35,32 @@ impl Subjects {
         let Some(mirror) = config.object("mirror") else {
             return Subjects {
                 write: through(api, &own),
+                taker: Taker {
+                    api: api.to_owned(),
+                    stream: stream_name(bucket),
+                    prefix: own.clone(),
+                },
                 read: own,
             };
         };
         let stream = mirror.text("name").unwrap_or_default();
         let origin = format!("$KV.{}.", bucket_of(stream).unwrap_or(stream));
-        let write = match external_api(mirror) {
+        let external = external_api(mirror);
+        let write = match external {
             Some(external) => format!("{external}.{origin}"),
             None => through(api, &origin),
+        };
+        let taker = Taker {
+            api: external.unwrap_or(api).to_owned(),
+            stream: stream.to_owned(),
+            prefix: origin.clone(),
         };
         let read = if renames_to(mirror, &own) {
             own
         } else {
             origin
         };
-        Subjects { read, write }
+        Subjects { read, write, taker }
     }
 
     /// The subject under which an entry is stored.
@@ -44,6 +71,20 @@ impl Subjects {
     /// The subject to which an entry is written.
     pub(super) fn written(&self, key: &str) -> String {
         [&*self.write, key].concat()
+    }
+
+    /// The stream that takes writes.
+    pub(super) fn taker(&self) -> &Taker {
+        &self.taker
+    }
+
+    /// How long a key may be so that each subject which it becomes a part of fits into a line of the
+    /// protocol. The longest one is that of a write, or of the creation of a consumer, which has the name
+    /// of the consumer and the filter in it.
+    pub(super) fn longest_key(&self, api: &str, stream: &str) -> usize {
+        let consumer = [api, ".CONSUMER.CREATE.", stream, "..", &self.read];
+        let consumer = consumer.iter().map(|part| part.len()).sum::<usize>() + CONSUMER_NAME;
+        subject::MAX_LENGTH.saturating_sub(consumer.max(self.write.len()))
     }
 
     /// What stored subjects have in front of the key.
@@ -91,7 +132,7 @@ mod tests {
 
     fn prefixes(api: &str, config: &str) -> (String, String) {
         let config = serde_json::from_str(config).unwrap();
-        let Subjects { read, write } = Subjects::new(api, "b", &config);
+        let Subjects { read, write, .. } = Subjects::new(api, "b", &config);
         (read, write)
     }
 
@@ -129,6 +170,54 @@ mod tests {
                 "{api}"
             );
         }
+    }
+
+    fn taker(api: &str, config: &str) -> (String, String) {
+        let config = serde_json::from_str(config).unwrap();
+        let Taker { api, stream, .. } = Subjects::new(api, "b", &config).taker;
+        (api, stream)
+    }
+
+    #[test]
+    fn who_takes_writes() {
+        assert_eq!(taker("$JS.API", "{}"), pair("$JS.API", "KV_b"));
+        assert_eq!(
+            taker("x.y", r#"{"mirror":{"name":"KV_o"}}"#),
+            pair("x.y", "KV_o")
+        );
+        let config = r#"{"mirror":{"name":"KV_o","external":{"api":"$JS.hub.API"}}}"#;
+        assert_eq!(taker("$JS.API", config), pair("$JS.hub.API", "KV_o"));
+    }
+
+    #[test]
+    fn the_longest_key_fits_into_each_subject() {
+        for (api, config) in [
+            ("$JS.API", "{}"),
+            ("$JS.hub.API", "{}"),
+            (
+                "a",
+                r#"{"mirror":{"name":"KV_o","external":{"api":"a.very.long.prefix.of.another.account.and.domain"}}}"#,
+            ),
+        ] {
+            let config = serde_json::from_str(config).unwrap();
+            let subjects = Subjects::new(api, "b", &config);
+            let key = "k".repeat(subjects.longest_key(api, "KV_b"));
+            let name = "n".repeat(CONSUMER_NAME);
+            let stored = subjects.stored(&key);
+            let all = [
+                subjects.written(&key),
+                format!("{api}.DIRECT.GET.KV_b.{stored}"),
+                format!("{api}.CONSUMER.CREATE.KV_b.{name}.{stored}"),
+            ];
+            let longest = all.iter().map(String::len).max();
+            assert_eq!(longest, Some(subject::MAX_LENGTH));
+        }
+        let config = Json::new();
+        let api = "a".repeat(5000);
+        assert_eq!(
+            Subjects::new(&api, "b", &config).longest_key(&api, "KV_b"),
+            0
+        );
     }
 
     #[test]

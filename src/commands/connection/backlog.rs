@@ -25,7 +25,7 @@ fn size(message: &Message) -> usize {
 impl Backlog {
     /// Admits these messages, from the first on, as far as there is room; they count from now on. A message
     /// is admitted when there is any room left, so that one of any size comes through.
-    pub fn admit(self: &Arc<Self>, messages: &[Message]) -> Share {
+    pub fn admit(self: &Arc<Self>, messages: &[Message]) -> Admitted {
         let mut count = self.messages.load(Ordering::Relaxed);
         let mut bytes = self.bytes.load(Ordering::Relaxed);
         let (before, bytes_before) = (count, bytes);
@@ -36,7 +36,7 @@ impl Backlog {
             count += 1;
             bytes += size(message);
         }
-        let share = Share {
+        let admitted = Admitted {
             backlog: self.clone(),
             messages: count - before,
             bytes: bytes - bytes_before,
@@ -44,9 +44,10 @@ impl Backlog {
             handled_bytes: 0,
         };
         // Only one thread adds; the other one takes away meanwhile, which leaves room to spare.
-        self.messages.fetch_add(share.messages, Ordering::Relaxed);
-        self.bytes.fetch_add(share.bytes, Ordering::Relaxed);
-        share
+        self.messages
+            .fetch_add(admitted.messages, Ordering::Relaxed);
+        self.bytes.fetch_add(admitted.bytes, Ordering::Relaxed);
+        admitted
     }
 
     /// Whether half of the room is free again.
@@ -58,7 +59,7 @@ impl Backlog {
 
 /// Admitted messages. What of them was handled is accounted for in lots: the two threads would otherwise
 /// wait for each other's processor caches at every message. Dropping it gives the rest of the room back.
-pub struct Share {
+pub struct Admitted {
     backlog: Arc<Backlog>,
     messages: usize,
     bytes: usize,
@@ -69,7 +70,7 @@ pub struct Share {
 const LOT: usize = 64;
 const LOT_BYTES: usize = 64 * 1024;
 
-impl Share {
+impl Admitted {
     /// How many messages there were room for.
     pub fn count(&self) -> usize {
         self.messages
@@ -95,7 +96,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for Admitted {
     fn drop(&mut self) {
         let (messages, bytes) = (self.messages, self.bytes);
         self.give_back(messages, bytes);
@@ -122,11 +123,11 @@ mod tests {
     fn bytes_are_limited() {
         let backlog = Arc::new(Backlog::default());
         let big = [MAX_BYTES - 1, 2, 1].map(message);
-        let mut share = backlog.admit(&big);
-        assert_eq!(share.count(), 2);
+        let mut admitted = backlog.admit(&big);
+        assert_eq!(admitted.count(), 2);
         assert_eq!(backlog.admit(&big).count(), 0);
         assert!(!backlog.is_low());
-        share.handled(&big[0]);
+        admitted.handled(&big[0]);
         assert!(backlog.is_low());
         assert_eq!(backlog.admit(&[message(10 * MAX_BYTES)]).count(), 1);
     }
@@ -135,11 +136,11 @@ mod tests {
     fn messages_are_limited() {
         let backlog = Arc::new(Backlog::default());
         let many = vec![message(0); MAX_MESSAGES + 1];
-        let mut share = backlog.admit(&many);
-        assert_eq!(share.count(), MAX_MESSAGES);
+        let mut admitted = backlog.admit(&many);
+        assert_eq!(admitted.count(), MAX_MESSAGES);
         assert_eq!(backlog.admit(&many[..1]).count(), 0);
         for message in &many[..LOT] {
-            share.handled(message);
+            admitted.handled(message);
         }
         assert_eq!(backlog.admit(&many).count(), LOT);
     }
@@ -148,9 +149,9 @@ mod tests {
     fn what_is_dropped_makes_room() {
         let backlog = Arc::new(Backlog::default());
         let many = vec![message(1); 2 * LOT];
-        let mut share = backlog.admit(&many);
-        share.handled(&many[0]);
-        drop(share);
+        let mut admitted = backlog.admit(&many);
+        admitted.handled(&many[0]);
+        drop(admitted);
         assert_eq!(backlog.messages.load(Ordering::Relaxed), 0);
         assert_eq!(backlog.bytes.load(Ordering::Relaxed), 0);
     }

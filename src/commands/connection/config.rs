@@ -1,11 +1,13 @@
 //! The options of `configure`, `cget` and `reset`.
 
 use crate::client::connection::{
-    Connection as Client, ReconnectDelay, Settings, Status, TlsOption,
+    without_secrets, AskIdentity, Connection as Client, ReconnectDelay, Settings, Status, TlsOption,
 };
-use crate::client::error::Error;
-use crate::commands::errors::{invalid_arg, raise};
+use crate::client::message::{Delivered, Message};
 use crate::commands::options::{bad_value, plain_name, pos_int, Options};
+use crate::commands::{nearest, payload, shape};
+use crate::errors::{invalid_arg, raise};
+use crate::runtime::{self, BusyPoll};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,9 +15,18 @@ use tcl::Obj;
 
 type Result<T, E = tcl::Error> = std::result::Result<T, E>;
 
+/// How the client gets the answers of callbacks, while they are set.
+pub struct Asks {
+    /// Of `-auth_callback`.
+    pub identity: AskIdentity,
+    /// Of `-custom_reconnect_delay`.
+    pub delay: ReconnectDelay,
+}
+
 /// The values of all options of one connection.
 pub struct Config {
-    /// As `cget` returns them; booleans in the words `true` and `false`.
+    /// As `cget` returns them; booleans in the words `true` and `false`. What follows is made of them, for those who
+    /// need it at each call or message.
     values: RefCell<HashMap<&'static str, String>>,
     /// Convert payloads between text and UTF-8; read at each message.
     pub utf8_convert: Cell<bool>,
@@ -25,8 +36,9 @@ pub struct Config {
     pub check_subjects: Cell<bool>,
     /// Default time limit of requests in ms; 0 means none.
     pub request_timeout: Cell<u64>,
-    /// Gets the answer of `-custom_reconnect_delay`, while it is set.
-    ask_delay: ReconnectDelay,
+    /// While it is wanted that waits stay awake.
+    busy_poll: RefCell<Option<BusyPoll>>,
+    asks: Asks,
 }
 
 /// The type of an option, named as in messages.
@@ -75,17 +87,17 @@ fn number(value: &str) -> u64 {
     value.parse().unwrap_or(0)
 }
 
-/// In the order in which `configure` applies them.
+/// In the order in which `configure` applies them. async-nats never asks for `pedantic` and `verbose`.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     row("servers", Kind::ValidStr, "", |_, _, _| {}),
     row("name", Kind::ValidStr, "", |_, s, v| s.name = v.into()),
-    row("pedantic", Kind::Bool, "false", |_, s, v| s.pedantic = yes(v)),
-    row("verbose", Kind::Bool, "false", |_, s, v| s.verbose = yes(v)),
+    row("pedantic", Kind::Bool, "false", |_, _, _| {}),
+    row("verbose", Kind::Bool, "false", |_, _, _| {}),
     row("randomize", Kind::Bool, "true", |_, s, v| s.randomize = yes(v)),
     row("connect_timeout", Kind::Timeout, "2000", |_, s, v| s.connect_timeout = ms(v)),
     row("reconnect_time_wait", Kind::Timeout, "2000", |_, s, v| s.reconnect_time_wait = ms(v)),
-    row("custom_reconnect_delay", Kind::Str, "", |c, s, v| s.reconnect_delay = (!v.is_empty()).then(|| c.ask_delay.clone())),
+    row("custom_reconnect_delay", Kind::Str, "", |c, s, v| s.reconnect_delay = (!v.is_empty()).then(|| c.asks.delay.clone())),
     row("max_reconnect_attempts", Kind::Int, "60", |_, s, v| s.max_reconnect_attempts = v.parse().unwrap_or(-1)),
     row("ping_interval", Kind::Timeout, "120000", |_, s, v| s.ping_interval = ms(v)),
     row("max_outstanding_pings", Kind::PosInt, "2", |_, s, v| s.max_outstanding_pings = number(v)),
@@ -102,6 +114,13 @@ const TABLE: &[Row] = &[
     row("nkey", Kind::Str, "", |_, s, v| s.nkey = v.into()),
     row("credentials", Kind::Str, "", |_, s, v| s.creds = v.into()),
     row("tls_first", Kind::Bool, "false", |_, s, v| s.tls_first = yes(v)),
+    row("busy_poll", Kind::Bool, "false", |c, _, v| drop(c.busy_poll.replace(yes(v).then(runtime::busy_poll).and_then(Result::ok)))),
+    row("reconnect_jitter", Kind::Timeout, "100", |_, s, v| s.reconnect_jitter = ms(v)),
+    row("discovery_interval", Kind::Timeout, "", |_, s, v| s.discovery_interval = (!v.is_empty()).then(|| ms(v))),
+    row("inbox_prefix", Kind::ValidStr, "_INBOX", |_, _, _| {}),
+    row("ignore_discovered", Kind::Bool, "false", |_, s, v| s.ignore_discovered = yes(v)),
+    row("auth_callback", Kind::Str, "", |c, s, v| s.ask_identity = (!v.is_empty()).then(|| c.asks.identity.clone())),
+    row("max_pending", Kind::PosInt, "67108864", |_, s, v| s.max_pending = usize::try_from(number(v)).unwrap_or(0)),
 ];
 
 /// The options of nats-tcl, at the beginning of the table. Later ones are listed when they are set: a
@@ -118,6 +137,7 @@ fn tls_options(text: &str) -> Result<Vec<TlsOption>, String> {
             [name, value] => Ok(TlsOption {
                 name: name.text().into_owned(),
                 value: value.text().into_owned(),
+                flag: value.to_bool(),
             }),
             rest => Err(format!("missing value for TLS option {rest:?}")),
         })
@@ -150,14 +170,15 @@ impl Kind {
 
 impl Config {
     /// All defaults, with the connection's name.
-    pub fn new(client: &Client, name: String, ask_delay: ReconnectDelay) -> Config {
+    pub fn new(client: &Client, name: String, asks: Asks) -> Config {
         let config = Config {
             values: RefCell::default(),
             utf8_convert: Cell::new(false),
             dictmsg: Cell::new(false),
             check_subjects: Cell::new(true),
             request_timeout: Cell::new(0),
-            ask_delay,
+            busy_poll: RefCell::default(),
+            asks,
         };
         for row in TABLE {
             config.store(client, row, row.default.to_string());
@@ -177,10 +198,24 @@ impl Config {
         self.values.borrow().get(name).cloned().unwrap_or_default()
     }
 
-    /// The command prefix of `-custom_reconnect_delay`, if it is set and is a list.
-    pub fn reconnect_delay(&self) -> Option<Vec<Obj>> {
-        let prefix = Obj::from(&*self.value("custom_reconnect_delay")).to_list();
+    /// A command prefix, if it is set and is a list.
+    pub fn prefix(&self, name: &str) -> Option<Vec<Obj>> {
+        let prefix = Obj::from(&*self.value(name)).to_list();
         prefix.filter(|words| !words.is_empty())
+    }
+
+    /// A message as a script wants it: the payload, or the dict.
+    pub fn body(&self, message: &Message, sub_id: u64, dictmsg: bool) -> Obj {
+        let utf8 = self.utf8_convert.get();
+        match dictmsg {
+            true => shape::message(message, Obj::from(sub_id), utf8),
+            false => payload::decode(&message.payload, utf8),
+        }
+    }
+
+    /// A message of a consumer, as a dict.
+    pub fn delivered(&self, message: &Delivered, sub_id: u64) -> Obj {
+        shape::delivered(message, Obj::from(sub_id), self.utf8_convert.get())
     }
 
     /// One option, with or without its dash; `status` counts as one.
@@ -191,7 +226,7 @@ impl Config {
         }
         match find(&name) {
             Some(row) => Ok(Obj::from(&*self.value(row.name))),
-            None => Err(unknown(word)),
+            None => Err(invalid(word)),
         }
     }
 
@@ -211,7 +246,10 @@ impl Config {
 
     /// Applies an option list, in the order of the table.
     pub fn configure(&self, client: &Client, words: &[Obj]) -> Result<()> {
-        let mut options = Options::parse(words)?;
+        let mut options = Options::parse_with_hint(words, |last| match last.contains("://") {
+            true => "; several URLs are one list",
+            false => "",
+        })?;
         let servers = options.raw("servers");
         let randomize = options.raw("randomize");
         if let Some(servers) = servers {
@@ -227,9 +265,15 @@ impl Config {
             let Some(valid) = row.kind.normalize(&value) else {
                 return Err(bad_value(row.kind.name(), row.name, &value));
             };
+            if row.name == "inbox_prefix" {
+                client.set_inbox_prefix(&valid).map_err(raise)?;
+            }
             self.store(client, row, valid);
         }
-        options.end()
+        match options.unknown() {
+            None => Ok(()),
+            Some(name) => Err(unknown("Unknown option", name)),
+        }
     }
 
     fn configure_servers(
@@ -241,7 +285,10 @@ impl Config {
         let urls = servers
             .to_list()
             .filter(|urls| !urls.is_empty())
-            .ok_or_else(|| bad_value("valid_str", "servers", servers))?;
+            .ok_or_else(|| {
+                let shown = Obj::from(&*without_secrets(&servers.text()));
+                bad_value("valid_str", "servers", &shown)
+            })?;
         let urls: Vec<String> = urls.iter().map(|url| url.text().into_owned()).collect();
         // What the caller gave can be read back even if it is refused.
         let given = servers.text().into_owned();
@@ -253,9 +300,12 @@ impl Config {
     /// Puts the named options back to their defaults.
     pub fn reset(&self, client: &Client, words: &[Obj]) -> Result<()> {
         for word in words {
-            let row = find(&plain_name(word)).ok_or_else(|| unknown(word))?;
+            let row = find(&plain_name(word)).ok_or_else(|| invalid(word))?;
             if row.name == "servers" {
                 client.clear_servers();
+            }
+            if row.name == "inbox_prefix" {
+                client.set_inbox_prefix(row.default).map_err(raise)?;
             }
             self.store(client, row, row.default.to_string());
         }
@@ -267,11 +317,16 @@ fn find(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-fn unknown(word: &Obj) -> tcl::Error {
-    raise(Error::invalid_arg(format!(
-        "Invalid option {}",
-        word.text()
-    )))
+fn invalid(word: &Obj) -> tcl::Error {
+    unknown("Invalid option", &word.text())
+}
+
+/// Who was near an option may want to see them all.
+fn unknown(what: &str, word: &str) -> tcl::Error {
+    let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
+    let hint = nearest::hint(word.trim_start_matches('-'), &names);
+    let hint = hint.map(|hint| format!("; {hint} (options: {})", names.join(", ")));
+    invalid_arg(format!("{what} {word}{}", hint.unwrap_or_default()))
 }
 
 /// The error of a `connect` with anything but `-async`.

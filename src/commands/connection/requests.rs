@@ -1,30 +1,32 @@
 //! `request`, `request_msg` and `cancel_request`.
 //!
-//! With `-max_msgs` a request gathers several replies on an inbox of its own, otherwise it takes the
-//! first one. Either is synchronous, or calls a callback `timedOut reply` for what it gets.
+//! With `-max_msgs` a request gathers several replies (`replies`), otherwise it takes the first one. Either is
+//! synchronous, or calls a callback `timedOut reply` for what it gets.
 
-use super::inbox::{Answer, Answers, Owner, Request};
-use super::methods::This;
-use super::Core;
-use crate::client::connection::{Gather, Gathered, Level, Publish};
+use super::core::{Core, This};
+use super::deliveries::{Answer, Answers, Owner, Request};
+use super::replies;
+use super::sentinel::Ending;
+use crate::client::connection::{Level, Publish};
 use crate::client::error::{Code, Result as ClientResult};
 use crate::client::message::{self, Message};
-use crate::commands::errors::{invalid_arg, raise};
+use crate::client::service::Failure;
 use crate::commands::options::{bad_value, pos_int, Options};
 use crate::commands::outgoing::{self, headers, Fields};
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tcl::{Obj, Outcome, Result};
-use tokio::sync::Semaphore;
+use tcl::{Interp, Obj, Outcome, Result};
 
 /// The options that `request` and `request_msg` share.
 struct Settings {
     timeout: Option<Duration>,
     callback: Option<Vec<Obj>>,
     dictmsg: bool,
+    /// An error answer of a service is raised.
+    service: bool,
 }
 
 impl Settings {
@@ -41,34 +43,47 @@ impl Settings {
             },
         };
         let dictmsg = options.bool("dictmsg")?;
+        let service = options.bool("service")?.unwrap_or(false);
+        if service && callback.is_some() {
+            return Err(invalid_arg("-service and -callback are mutually exclusive"));
+        }
         Ok(Settings {
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             callback,
             dictmsg: dictmsg.unwrap_or_else(|| config.dictmsg.get()),
+            service,
         })
     }
 }
 
 /// `request subject message ?-option value ...?`
 pub(super) fn request(call: &This) -> Result<Outcome> {
-    let mut options = Options::parse(&call.args[2..])?;
+    let mut options = Options::parse_with_callback(&call.args[2..])?;
     let settings = Settings::take(call, &mut options)?;
     let max_msgs = options.pos_int("max_msgs")?;
+    let ending = Ending::take(&mut options, max_msgs.is_some(), settings.timeout)?;
     let headers = headers(options.dict("header")?)?;
     let check = options.bool("check_subj")?.unwrap_or(true);
     options.end()?;
+    if settings.service && max_msgs.is_some() {
+        return Err(invalid_arg("-service and -max_msgs are mutually exclusive"));
+    }
     let words = (&call.args[0], &call.args[1]);
     let publish = outgoing::message(&call.this.core, words, headers, None, check)?;
     match max_msgs {
         None => request_one(call, publish, settings),
-        Some(max) => request_many(call, publish, settings, max),
+        Some(max) => {
+            let _runtime = runtime::enter()?;
+            let gather = call.this.core.client.gather(publish, max, settings.timeout);
+            replies::request_many(call, gather.map_err(raise)?, settings.callback, ending)
+        }
     }
 }
 
 /// `request_msg msg ?-option value ...?`
 pub(super) fn request_msg(call: &This) -> Result<Outcome> {
     let msg = Fields::of(&call.args[0])?;
-    let mut options = Options::parse(&call.args[1..])?;
+    let mut options = Options::parse_with_callback(&call.args[1..])?;
     let settings = Settings::take(call, &mut options)?;
     options.end()?;
     let headers = headers(msg.header.to_dict())?;
@@ -80,12 +95,17 @@ pub(super) fn request_msg(call: &This) -> Result<Outcome> {
 
 fn request_one(call: &This, publish: Publish, settings: Settings) -> Result<Outcome> {
     let core = call.this.core.clone();
-    let dictmsg = settings.dictmsg;
+    let (dictmsg, service) = (settings.dictmsg, settings.service);
     let Some(callback) = settings.callback else {
         let client = core.client.clone();
-        let finish = move |_, reply| Ok(core.body(&reply, inbox_id(&core), dictmsg));
+        let finish = move |_: Interp, reply: Message| match Failure::of(&reply) {
+            Some(failure) if service => Err(raise(failure.into())),
+            _ => Ok(core.config.body(&reply, inbox_id(&core), dictmsg)),
+        };
         return runtime::answer(|| client.request(publish, settings.timeout), finish);
     };
+    core.client.check_accepting().map_err(raise)?;
+    core.client.check_request(&publish).map_err(raise)?;
     let _runtime = runtime::enter()?;
     let reply = core.client.request_or_status(publish, settings.timeout);
     let id = inbox_id(&core);
@@ -93,9 +113,11 @@ fn request_one(call: &This, publish: Publish, settings: Settings) -> Result<Outc
         callback,
         dictmsg,
         owner: Owner::default(),
+        hears_of_disconnect: false,
+        sentinel: None,
     };
     Outcome::value(
-        core.inbox
+        core.deliveries
             .request(request, |answers| one(reply, id, answers)),
     )
 }
@@ -115,66 +137,12 @@ async fn one(reply: impl Future<Output = ClientResult<Message>>, id: u64, answer
     });
 }
 
-fn request_many(call: &This, publish: Publish, settings: Settings, max: u64) -> Result<Outcome> {
-    let _runtime = runtime::enter()?;
-    let core = call.this.core.clone();
-    let gather = core.client.gather(publish, max, settings.timeout);
-    let gather = gather.map_err(raise)?;
-    let id = gather.subscription();
-    if let Some(callback) = settings.callback {
-        let request = Request {
-            callback,
-            dictmsg: true,
-            owner: Owner::default(),
-        };
-        return Outcome::value(core.inbox.request(request, |answers| many(gather, answers)));
-    }
-    runtime::answer(
-        || gather.all(),
-        move |_, replies: Vec<Message>| {
-            let dicts = replies.iter().map(|reply| core.body(reply, id, true));
-            Ok(Obj::list(dicts))
-        },
-    )
-}
-
-const KIB: usize = 1024;
-
-/// How many replies may wait for their callback; one longer than 1 KiB counts as several.
-const ROOM: usize = 64 * 1024;
-
-/// One call for each reply, and one more if they end before all have come.
-async fn many(mut gather: Gather, answers: Answers) {
-    let id = gather.subscription();
-    // A script that is busy has no more than this waiting; the gatherer limits what waits for that.
-    let room = Arc::new(Semaphore::new(ROOM));
-    loop {
-        let next = gather.next().await;
-        let last = gather.is_complete();
-        let answer = match next {
-            Gathered::Reply(message) if last => Answer::Reply(message, id),
-            Gathered::Reply(message) => {
-                let size = (1 + message.length / KIB).min(ROOM) as u32;
-                let permit = room.clone().acquire_many_owned(size).await.ok();
-                Answer::OneOfMany(message, id, permit)
-            }
-            Gathered::NoResponders(message) => Answer::Status(message, id),
-            Gathered::Complete => return answers.last(Answer::Nothing),
-            Gathered::TimedOut | Gathered::Ended(_) => return answers.last(Answer::TimedOut),
-        };
-        if last {
-            return answers.last(answer);
-        }
-        answers.more(answer);
-    }
-}
-
 /// `cancel_request reqID`
 pub(super) fn cancel_request(call: &This) -> Result<Outcome> {
     let word = &call.args[0];
     let core = &call.this.core;
     let is_request = |owner| owner != Owner::FETCHES;
-    let Some(id) = pos_int(word).filter(|id| core.inbox.cancel(*id, is_request)) else {
+    let Some(id) = pos_int(word).filter(|id| core.deliveries.cancel(*id, is_request)) else {
         return Err(invalid_arg(format!("Invalid request ID {}", word.text())));
     };
     core.log(Level::Debug, &format!("Cancelled request {id}"));

@@ -1,11 +1,12 @@
 //! What a script says about a message that a consumer delivered: methods of `nats::jet_stream`.
 
-use super::This;
+use super::shared::This;
 use crate::client::connection::Publish;
+use crate::client::error::{Code, Error};
 use crate::client::jetstream::units;
-use crate::commands::errors::raise;
 use crate::commands::options::Options;
 use crate::commands::outgoing::{self, Fields};
+use crate::errors::raise;
 use crate::runtime;
 use tcl::{Obj, Outcome, Result};
 
@@ -16,17 +17,32 @@ use tcl::{Obj, Outcome, Result};
 fn acknowledgement(call: &This, payload: String) -> Result<Publish> {
     let msg = Fields::of(&call.args[0])?;
     let core = &call.this.shared.core;
+    core.client.check_open().map_err(raise)?;
+    if msg.reply.is_empty() {
+        return Err(not_delivered(&msg));
+    }
     let words = (&msg.reply, &Obj::empty());
     let mut publish = outgoing::message(core, words, None, None, true)?;
     publish.payload = payload.into();
     Ok(publish)
 }
 
+/// Nobody waits for an acknowledgement.
+fn not_delivered(msg: &Fields) -> tcl::Error {
+    let message = match &*msg.subject.text() {
+        "" => "Invalid subject : this is no message; subscribe with -dictmsg true".to_owned(),
+        subject => {
+            format!("Invalid subject : the message on {subject} was not delivered by JetStream")
+        }
+    };
+    raise(Error::new(Code::BadSubject, message))
+}
+
 fn send(call: &This, payload: impl Into<String>) -> Result<Outcome> {
     let _runtime = runtime::enter()?;
     let publish = acknowledgement(call, payload.into())?;
     let client = &call.this.shared.core.client;
-    client.publish(publish).map_err(raise)?;
+    client.publish_control(publish).map_err(raise)?;
     Outcome::empty()
 }
 
@@ -46,7 +62,7 @@ pub(super) fn ack_sync(call: &This) -> Result<Outcome> {
         || shared.core.client.request(publish, timeout),
         move |_, reply| {
             let inbox = core.client.inbox_subscription().unwrap_or(0);
-            Ok(core.body(&reply, inbox, dictmsg))
+            Ok(core.config.body(&reply, inbox, dictmsg))
         },
     )
 }

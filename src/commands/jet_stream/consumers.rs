@@ -1,11 +1,12 @@
 //! Consumers on the server: methods of `nats::jet_stream`.
 
-use super::{answer, answer_dict, text, This};
+use super::shared::{answer, answer_config, answer_configs, answer_dict, text, This};
 use crate::client::jetstream::{units, Action, Json};
-use crate::commands::errors::invalid_arg;
-use crate::commands::json_options::{take, Fields, Kind};
+use crate::commands::json_options::take;
 use crate::commands::options::Options;
+use crate::commands::schema::{Kind, Schema};
 use crate::commands::{json_text, shape};
+use crate::errors::invalid_arg;
 use tcl::{Obj, Outcome, Result};
 
 const DELIVER_POLICIES: &[&str] = &[
@@ -17,55 +18,64 @@ const DELIVER_POLICIES: &[&str] = &[
     "last_per_subject",
 ];
 
-/// The options of all methods that make or change a consumer. Durations other than those of kind `Ns` are in
-/// nanoseconds, as `consumer_info` returns them.
+/// What was in nanoseconds before: a tenth of a second of them would be more than a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// The options of all methods that make or change a consumer, which are the fields of a reply's `config`.
 #[rustfmt::skip]
-const CONSUMER: Fields = &[
-    ("name", Kind::ValidStr),
-    ("durable_name", Kind::ValidStr),
-    ("description", Kind::ValidStr),
-    ("deliver_policy", Kind::Enum(DELIVER_POLICIES, Some("all"))),
-    ("opt_start_seq", Kind::Int),
-    ("opt_start_time", Kind::ValidStr),
-    ("ack_policy", Kind::Enum(&["none", "all", "explicit"], Some("explicit"))),
-    ("ack_wait", Kind::Ns),
-    ("max_deliver", Kind::Int),
-    ("filter_subject", Kind::ValidStr),
-    ("replay_policy", Kind::Enum(&["instant", "original"], Some("instant"))),
-    ("rate_limit_bps", Kind::Int),
-    ("sample_freq", Kind::ValidStr),
-    ("max_waiting", Kind::Int),
-    ("max_ack_pending", Kind::Int),
-    ("flow_control", Kind::Bool),
-    ("headers_only", Kind::Bool),
-    ("mem_storage", Kind::Bool),
-    ("idle_heartbeat", Kind::Ns),
-    ("deliver_subject", Kind::ValidStr),
-    ("deliver_group", Kind::ValidStr),
-    ("inactive_threshold", Kind::Ns),
-    ("num_replicas", Kind::Int),
-    ("metadata", Kind::Metadata),
-    // Not in nats-tcl 3.2.
-    ("filter_subjects", Kind::List),
-    ("backoff", Kind::Ints),
-    ("max_batch", Kind::Int),
-    ("max_expires", Kind::Int),
-    ("max_bytes", Kind::Int),
-    ("pause_until", Kind::ValidStr),
-    ("priority_groups", Kind::List),
-    ("priority_policy", Kind::Enum(&["none", "overflow", "pinned_client", "prioritized"], None)),
-    ("priority_timeout", Kind::Int),
-];
+static CONSUMER: Schema = Schema {
+    name: "a consumer",
+    fields: &[
+        ("name", Kind::ValidStr),
+        ("durable_name", Kind::ValidStr),
+        ("description", Kind::ValidStr),
+        ("deliver_policy", Kind::Enum(DELIVER_POLICIES, Some("all"))),
+        ("opt_start_seq", Kind::Int),
+        ("opt_start_time", Kind::ValidStr),
+        ("ack_policy", Kind::Enum(&["none", "all", "explicit"], Some("explicit"))),
+        ("ack_wait", Kind::Ns),
+        ("max_deliver", Kind::Int),
+        ("filter_subject", Kind::ValidStr),
+        ("replay_policy", Kind::Enum(&["instant", "original"], Some("instant"))),
+        ("rate_limit_bps", Kind::Int),
+        ("sample_freq", Kind::ValidStr),
+        ("max_waiting", Kind::Int),
+        ("max_ack_pending", Kind::Int),
+        ("flow_control", Kind::Bool),
+        ("headers_only", Kind::Bool),
+        ("mem_storage", Kind::Bool),
+        ("idle_heartbeat", Kind::Ns),
+        ("deliver_subject", Kind::ValidStr),
+        ("deliver_group", Kind::ValidStr),
+        ("inactive_threshold", Kind::Ns),
+        ("num_replicas", Kind::Int),
+        ("metadata", Kind::Metadata),
+        // Not in nats-tcl 3.2.
+        ("filter_subjects", Kind::List),
+        ("backoff", Kind::Waits(DAY)),
+        ("max_batch", Kind::Int),
+        ("max_expires", Kind::Wait(DAY)),
+        ("max_bytes", Kind::Int),
+        ("pause_until", Kind::ValidStr),
+        ("priority_groups", Kind::List),
+        ("priority_policy", Kind::Enum(&["none", "overflow", "pinned_client", "prioritized"], None)),
+        ("priority_timeout", Kind::Wait(DAY)),
+        ("direct", Kind::InReplies),
+        ("sourcing", Kind::InReplies),
+    ],
+};
 
 /// Creates or updates a consumer of the stream that is the first argument.
 fn configure(call: &This, config: Json, action: Action) -> Result<Outcome> {
     let stream = call.args[0].text();
-    answer_dict(call, |js| js.configure_consumer(&stream, config, action))
+    answer_config(call, &CONSUMER, |js| {
+        js.configure_consumer(&stream, config, action)
+    })
 }
 
 fn config(words: &[Obj]) -> Result<Json> {
     let mut options = Options::parse(words)?;
-    let config = take(CONSUMER, &mut options)?;
+    let config = take(&CONSUMER, &mut options)?;
     options.end()?;
     Ok(config)
 }
@@ -120,7 +130,13 @@ pub(super) fn delete_consumer(call: &This) -> Result<Outcome> {
 /// `consumer_info stream consumer` → dict with `stream_name`, `name`, `config`, …
 pub(super) fn consumer_info(call: &This) -> Result<Outcome> {
     let (stream, consumer) = (call.args[0].text(), call.args[1].text());
-    answer_dict(call, |js| js.consumer_info(&stream, &consumer))
+    answer_config(call, &CONSUMER, |js| js.consumer_info(&stream, &consumer))
+}
+
+/// `consumer_infos stream` → list of dicts, each as that of `consumer_info`
+pub(super) fn consumer_infos(call: &This) -> Result<Outcome> {
+    let stream = call.args[0].text();
+    answer_configs(call, &CONSUMER, |js| js.consumer_infos(&stream))
 }
 
 /// `consumer_names stream` → list
@@ -130,7 +146,7 @@ pub(super) fn consumer_names(call: &This) -> Result<Outcome> {
 }
 
 /// `pause_consumer stream consumer -until time | -for ms` → dict with `paused`, `pause_until`,
-/// `pause_remaining` (ns)
+/// `pause_remaining` (ms)
 pub(super) fn pause_consumer(call: &This) -> Result<Outcome> {
     let mut options = Options::parse(&call.args[2..])?;
     let until = options.valid_str("until")?;

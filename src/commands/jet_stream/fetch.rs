@@ -1,13 +1,13 @@
 //! Fetching messages: `fetch`, its older name `consume`, and `cancel_pull_request` of `nats::jet_stream`.
 
-use super::{text, This};
+use super::shared::{text, This};
 use crate::client::error::Code;
 use crate::client::jetstream::names;
 use crate::client::jetstream::pull::{Fetch, Fetched, PullRequest};
-use crate::client::message::Message;
-use crate::commands::connection::inbox::{Answer, Answers, Owner, Request};
-use crate::commands::errors::{invalid_arg, raise};
+use crate::client::message::Delivered;
+use crate::commands::connection::{Answer, Answers, Owner, Request};
 use crate::commands::options::{pos_int, Options};
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::time::Duration;
 use tcl::{Obj, Outcome, Result};
@@ -25,7 +25,7 @@ struct Settings {
 
 impl Settings {
     fn take(call: &This, words: &[Obj]) -> Result<Settings> {
-        let mut options = Options::parse(words)?;
+        let mut options = Options::parse_with_callback(words)?;
         let batch = options.pos_int("batch_size")?.unwrap_or(1);
         let timeout = options.timeout("timeout")?;
         let expires = options.timeout("expires")?;
@@ -66,7 +66,7 @@ pub(super) fn fetch(call: &This) -> Result<Outcome> {
 fn collect(call: &This, names: (String, String), settings: Settings) -> Result<Outcome> {
     let shared = call.this.shared.clone();
     let core = shared.core.clone();
-    let label = format!("Sync pull request {}", core.inbox.next_id());
+    let label = format!("Sync pull request {}", core.deliveries.next_id());
     let start = move || {
         let names = (&*names.0, &*names.1);
         let fetch = shared
@@ -79,10 +79,10 @@ fn collect(call: &This, names: (String, String), settings: Settings) -> Result<O
     };
     runtime::answer(
         start,
-        move |_, (subscription, messages): (u64, Vec<Message>)| {
+        move |_, (subscription, messages): (u64, Vec<Delivered>)| {
             let dicts = messages
                 .iter()
-                .map(|message| core.body(message, subscription, true));
+                .map(|message| core.config.delivered(message, subscription));
             Ok(Obj::list(dicts))
         },
     )
@@ -96,8 +96,8 @@ fn call_back(
 ) -> Result<Outcome> {
     let _runtime = runtime::enter()?;
     let shared = &call.this.shared;
-    let inbox = &shared.core.inbox;
-    let id = inbox.next_id();
+    let deliveries = &shared.core.deliveries;
+    let id = deliveries.next_id();
     let label = format!("Async pull request {id}");
     let fetch = shared
         .client
@@ -107,9 +107,11 @@ fn call_back(
         callback,
         dictmsg: true,
         owner: Owner::FETCHES,
+        hears_of_disconnect: false,
+        sentinel: None,
     };
-    let place = Some(fetch.place());
-    inbox.begin(id, request, place, |answers| deliver(fetch, answers));
+    let handle = Some(fetch.handle());
+    deliveries.begin(id, request, handle, |answers| deliver(fetch, answers));
     Outcome::value(id)
 }
 
@@ -118,8 +120,10 @@ async fn deliver(mut fetch: Fetch, answers: Answers) {
     let id = fetch.subscription();
     let last = loop {
         match fetch.next().await {
-            Fetched::Message(message) if fetch.is_complete() => break Answer::Reply(message, id),
-            Fetched::Message(message) => answers.more(Answer::Reply(message, id)),
+            Fetched::Message(message) if fetch.is_complete() => {
+                break Answer::Delivered(message, id)
+            }
+            Fetched::Message(message) => answers.more(Answer::Delivered(message, id)),
             Fetched::Status(message) => break Answer::Status(message, id),
             Fetched::TimedOut => break Answer::TimedOut,
             // `disconnect` was called.
@@ -137,9 +141,9 @@ async fn deliver(mut fetch: Fetch, answers: Answers) {
 pub(super) fn cancel_pull_request(call: &This) -> Result<Outcome> {
     let _runtime = runtime::enter()?;
     let word = &call.args[0];
-    let inbox = &call.this.shared.core.inbox;
+    let deliveries = &call.this.shared.core.deliveries;
     let is_fetch = |owner| owner == Owner::FETCHES;
-    match pos_int(word).filter(|id| inbox.cancel(*id, is_fetch)) {
+    match pos_int(word).filter(|id| deliveries.cancel(*id, is_fetch)) {
         Some(_) => Outcome::empty(),
         None => Err(invalid_arg(format!("Invalid fetch ID {}", word.text()))),
     }

@@ -2,15 +2,16 @@
 //!
 //! Synchronous, or with `-callback`, so that one script keeps many messages in flight.
 
-use super::{answer_dict, This};
+use super::schedule;
+use super::shared::{answer_dict, This};
 use crate::client::connection::Publish;
 use crate::client::error::{Code, Result as ClientResult};
 use crate::client::jetstream::{ApiError, Json};
 use crate::client::message::HeaderMap;
-use crate::commands::connection::inbox::{Answer, Answers, Request};
-use crate::commands::errors::invalid_arg;
+use crate::commands::connection::{Answer, Answers, Request};
 use crate::commands::options::{bad_value, pos_int, Options};
 use crate::commands::outgoing::{self, headers, Fields};
+use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::future::Future;
 use std::time::Duration;
@@ -54,6 +55,7 @@ impl Settings {
         if let Some(ttl) = options.raw("ttl") {
             headers.push(("Nats-TTL", time_to_live(&ttl)?));
         }
+        schedule::take(call, options, &mut headers)?;
         Ok(Settings {
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             callback,
@@ -78,12 +80,14 @@ impl Settings {
     }
 }
 
-/// The value of `-ttl`, in ms or `never`, as the server wants it ([ADR-43]).
+/// The value of `-ttl`, in ms or `never`, as the server wants it ([ADR-43]). It cuts what is not a whole second;
+/// a message shall not live for less than was asked for. What is less than a second it refuses.
 ///
 /// [ADR-43]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-43.md
 fn time_to_live(value: &Obj) -> Result<String> {
     match pos_int(value) {
-        Some(ms) => Ok(format!("{ms}ms")),
+        Some(ms @ ..1000) => Ok(format!("{ms}ms")),
+        Some(ms) => Ok(format!("{}ms", u128::from(ms.div_ceil(1000)) * 1000)),
         None if value.text() == "never" => Ok("never".to_string()),
         None => Err(bad_value("timeout", "ttl", value)),
     }
@@ -91,7 +95,7 @@ fn time_to_live(value: &Obj) -> Result<String> {
 
 /// `publish subject message ?-option value ...?`
 pub(super) fn publish(call: &This) -> Result<Outcome> {
-    let mut options = Options::parse(&call.args[2..])?;
+    let mut options = Options::parse_with_callback(&call.args[2..])?;
     let settings = Settings::take(call, &mut options)?;
     let given = headers(options.dict("header")?)?;
     options.end()?;
@@ -101,7 +105,7 @@ pub(super) fn publish(call: &This) -> Result<Outcome> {
 /// `publish_msg msg ?-option value ...?`
 pub(super) fn publish_msg(call: &This) -> Result<Outcome> {
     let msg = Fields::of(&call.args[0])?;
-    let mut options = Options::parse(&call.args[1..])?;
+    let mut options = Options::parse_with_callback(&call.args[1..])?;
     let settings = Settings::take(call, &mut options)?;
     options.end()?;
     let given = headers(msg.header.to_dict())?;
@@ -134,20 +138,25 @@ fn send_in_background(
 ) -> Result<Outcome> {
     let _runtime = runtime::enter()?;
     let shared = &call.this.shared;
+    shared.core.client.check_accepting().map_err(raise)?;
+    shared.core.client.check_request(&publish).map_err(raise)?;
     let acknowledged = shared.client.try_publish(publish, timeout);
     let request = Request {
         callback,
         dictmsg: true,
         owner: shared.requests,
+        hears_of_disconnect: false,
+        sentinel: None,
     };
-    let inbox = &shared.core.inbox;
-    Outcome::value(inbox.request(request, |answers| settle(acknowledged, answers)))
+    let deliveries = &shared.core.deliveries;
+    Outcome::value(deliveries.request(request, |answers| settle(acknowledged, answers)))
 }
 
 async fn settle(
     acknowledged: impl Future<Output = ClientResult<std::result::Result<Json, ApiError>>>,
-    answers: Answers,
+    mut answers: Answers,
 ) {
+    answers.if_lost(Answer::Unacknowledged);
     answers.last(match acknowledged.await {
         Ok(Ok(ack)) => Answer::Stored(ack),
         Ok(Err(refusal)) => Answer::Refused(refusal),

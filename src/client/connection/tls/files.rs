@@ -8,7 +8,7 @@ use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
 
 use super::options::Options;
-use super::Result;
+use super::verifier::Result;
 
 type Certificate = CertificateDer<'static>;
 type Key = PrivateKeyDer<'static>;

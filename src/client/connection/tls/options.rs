@@ -2,7 +2,7 @@
 
 use async_nats::rustls::pki_types::ServerName;
 
-use super::Result;
+use super::verifier::{Names, Result};
 
 /// One pair of the option list.
 #[derive(Clone)]
@@ -10,6 +10,8 @@ pub struct TlsOption {
     pub name: String,
     /// Text; or bytes, each as the character of its number.
     pub value: String,
+    /// The value as a boolean, if it is one.
+    pub flag: Option<bool>,
 }
 
 /// Names without meaning for rustls: cipher lists and obsolete versions it does not have, callbacks that
@@ -50,6 +52,8 @@ pub(super) struct Options {
     pub(super) passphrase: Option<String>,
     pub(super) tls12: bool,
     pub(super) tls13: bool,
+    /// The name that a server inherits from the one that told of it.
+    pub(super) inherited_name: Option<String>,
     server_name: Option<String>,
     require: bool,
     /// `-command` is not empty; TclTLS then keeps the outcome of the verification.
@@ -71,6 +75,7 @@ impl Options {
             passphrase: None,
             tls12: true,
             tls13: true,
+            inherited_name: None,
             server_name: None,
             require: true,
             command: true,
@@ -109,14 +114,20 @@ impl Options {
         self.require || self.command
     }
 
-    /// The name the certificate must have, if it is not the host of the URL.
-    pub(super) fn server_name(&self) -> Result<Option<ServerName<'static>>> {
-        let Some(name) = &self.server_name else {
-            return Ok(None);
-        };
-        ServerName::try_from(name.clone())
-            .map(Some)
-            .map_err(|_| format!("invalid -servername \"{name}\""))
+    /// The names that the certificate may have.
+    pub(super) fn names(&self) -> Result<Names> {
+        if let Some(name) = &self.server_name {
+            return ServerName::try_from(name.clone())
+                .map(Names::Only)
+                .map_err(|_| format!("invalid -servername \"{name}\""));
+        }
+        // What is no name of a certificate has connected nobody.
+        let inherited = self.inherited_name.clone();
+        let inherited = inherited.and_then(|name| {
+            let name = name.trim_matches(['[', ']']).to_owned();
+            ServerName::try_from(name).ok()
+        });
+        Ok(inherited.map_or(Names::Host, Names::HostOr))
     }
 }
 
@@ -125,28 +136,9 @@ fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| c as u32 as u8).collect()
 }
 
-/// A boolean as Tcl has them.
 fn boolean(option: &TlsOption) -> Result<bool> {
-    let value = option.value.trim().to_ascii_lowercase();
-    if let Ok(number) = value.parse::<i64>() {
-        return Ok(number != 0);
-    }
-    for (word, least, meaning) in [
-        ("true", 1, true),
-        ("yes", 1, true),
-        ("on", 2, true),
-        ("false", 1, false),
-        ("no", 1, false),
-        ("off", 2, false),
-    ] {
-        if value.len() >= least && word.starts_with(&value) {
-            return Ok(meaning);
-        }
-    }
-    let TlsOption { name, value } = option;
-    Err(format!(
-        "{name}: expected boolean value but got \"{value}\""
-    ))
+    let TlsOption { name, value, flag } = option;
+    flag.ok_or_else(|| format!("{name}: expected boolean value but got \"{value}\""))
 }
 
 #[cfg(test)]
@@ -157,6 +149,11 @@ mod tests {
         TlsOption {
             name: name.to_owned(),
             value: value.to_owned(),
+            flag: match value {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            },
         }
     }
 
@@ -171,7 +168,7 @@ mod tests {
         assert!(verifies(&[("-require", "0")]));
         assert!(verifies(&[("-command", "")]));
         assert!(verifies(&[("-require", "1"), ("-command", "")]));
-        assert!(!verifies(&[("-require", "off"), ("-command", "")]));
+        assert!(!verifies(&[("-require", "0"), ("-command", "")]));
     }
 
     #[test]
@@ -181,8 +178,10 @@ mod tests {
         }
         let error = Options::parse(&[option("-nosuch", "x")]).err();
         assert_eq!(error.as_deref(), Some("bad option \"-nosuch\""));
-        for bad in ["maybe", "", "o", "truely"] {
-            assert!(Options::parse(&[option("-require", bad)]).is_err(), "{bad}");
+        for name in ["-require", "-tls1.2", "-tls1.3"] {
+            let error = Options::parse(&[option(name, "maybe")]).err();
+            let message = format!("{name}: expected boolean value but got \"maybe\"");
+            assert_eq!(error, Some(message));
         }
     }
 

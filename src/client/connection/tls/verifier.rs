@@ -19,15 +19,26 @@ use async_nats::rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::Result;
+/// What comes of options, or why they cannot be used, in words.
+pub(super) type Result<T> = std::result::Result<T, String>;
 
 /// Verifies by the options of a connection.
 #[derive(Debug)]
 pub(super) struct Verifier {
     decision: Decision,
-    /// Instead of the host of the URL.
-    name: Option<ServerName<'static>>,
+    names: Names,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// The names that a server's certificate may have.
+#[derive(Debug)]
+pub(super) enum Names {
+    /// The host of the URL.
+    Host,
+    /// The host, or else another one.
+    HostOr(ServerName<'static>),
+    /// Not the host.
+    Only(ServerName<'static>),
 }
 
 #[derive(Debug)]
@@ -43,12 +54,12 @@ impl Verifier {
     /// Verifies against anchors; without any, accepts whatever comes.
     pub(super) fn new(
         anchors: Option<Anchors>,
-        name: Option<ServerName<'static>>,
+        names: Names,
         provider: &CryptoProvider,
     ) -> Verifier {
         Verifier {
             decision: anchors.map_or(Decision::Accept, Decision::Verify),
-            name,
+            names,
             algorithms: provider.signature_verification_algorithms,
         }
     }
@@ -57,7 +68,7 @@ impl Verifier {
     pub(super) fn refusing(reason: String, provider: &CryptoProvider) -> Verifier {
         Verifier {
             decision: Decision::Refuse(reason),
-            name: None,
+            names: Names::Host,
             algorithms: provider.signature_verification_algorithms,
         }
     }
@@ -72,13 +83,19 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, Error> {
-        let name = self.name.as_ref().unwrap_or(server_name);
-        match &self.decision {
-            Decision::Accept => Ok(ServerCertVerified::assertion()),
-            Decision::Refuse(reason) => Err(Error::General(reason.clone())),
-            Decision::Verify(anchors) => {
-                anchors.verify(end_entity, intermediates, name, ocsp_response, now)
-            }
+        let anchors = match &self.decision {
+            Decision::Accept => return Ok(ServerCertVerified::assertion()),
+            Decision::Refuse(reason) => return Err(Error::General(reason.clone())),
+            Decision::Verify(anchors) => anchors,
+        };
+        let verify = |name| anchors.verify(end_entity, intermediates, name, ocsp_response, now);
+        match &self.names {
+            Names::Host => verify(server_name),
+            Names::Only(name) => verify(name),
+            Names::HostOr(other) => match verify(server_name) {
+                Err(error) if is_other_name(&error) => verify(other),
+                outcome => outcome,
+            },
         }
     }
 
@@ -103,6 +120,15 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn is_other_name(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
 }
 
 /// What is trusted: the certificates that were given, and then those of the system.

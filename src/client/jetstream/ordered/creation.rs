@@ -1,17 +1,69 @@
-//! The configuration an ordered consumer is created with (jetstream.md §11, kv.md §8.2).
+//! What an ordered consumer is created with: its configuration, name and request.
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use rand::distr::{Alphanumeric, SampleString};
 use serde_json::Value;
 
-use super::{DeliverPolicy, Opening, OrderedConfig};
-use crate::client::jetstream::{units, Json};
+use super::types::{DeliverPolicy, Opening, OrderedConfig};
+use crate::client::error::Result;
+use crate::client::jetstream::api::{body, Checked};
+use crate::client::jetstream::{units, JetStream, Json, JsonExt};
 
 /// Nothing is acknowledged, so nothing may ever time out: 22 h, as other clients do.
 const ACK_WAIT: Duration = Duration::from_secs(22 * 3600);
 
 /// How long the server keeps a consumer that nobody listens to; short reconnections survive.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(2);
+
+/// Long enough for no two consumers of a stream to get the same name.
+const NAME_LENGTH: usize = 16;
+
+/// The request that creates a consumer, its subject and body.
+///
+/// From server 2.9 on the subject has the consumer's name and its filter, if that is a single one, so that
+/// permissions can apply to them; the name is a new one each time. An earlier server makes one up.
+pub(super) fn request(
+    js: &JetStream,
+    stream: &str,
+    mut config: Json,
+    inbox: String,
+) -> (Result<Checked>, Bytes) {
+    let name = js.server_at_least(2, 9, 0).then(new_name);
+    let plain = format!("CONSUMER.CREATE.{stream}");
+    let subject = match &name {
+        None => Checked::new(js.subject(&plain)),
+        Some(name) => named(
+            Checked::new(js.subject(&format!("{plain}.{name}"))),
+            config.text("filter_subject"),
+        ),
+    };
+    if let Some(name) = name {
+        config.insert("name".into(), name.into());
+    }
+    config.insert("deliver_subject".into(), inbox.into());
+    let mut query = Json::new();
+    query.insert("stream_name".into(), stream.into());
+    query.insert("config".into(), config.into());
+    if js.server_at_least(2, 10, 0) {
+        query.insert("action".into(), "create".into());
+    }
+    (subject, body(&query))
+}
+
+/// A filter that cannot be part of a subject is left to the server to refuse.
+fn named(subject: Result<Checked>, filter: Option<&str>) -> Result<Checked> {
+    let subject = subject?;
+    let filtered = filter
+        .filter(|filter| *filter != ">")
+        .and_then(|filter| subject.clone().filtered(filter).ok());
+    Ok(filtered.unwrap_or(subject))
+}
+
+fn new_name() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), NAME_LENGTH)
+}
 
 /// All fields but the inbox; `next` is the stream sequence behind the last one delivered.
 pub(super) fn consumer_config(wanted: &OrderedConfig, opening: Opening, next: u64) -> Json {
@@ -60,7 +112,6 @@ pub(super) fn consumer_config(wanted: &OrderedConfig, opening: Opening, next: u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::jetstream::JsonExt;
 
     fn config(policy: DeliverPolicy, opening: Opening) -> String {
         let mut wanted = OrderedConfig::new("S");

@@ -1,32 +1,30 @@
 //! The task beside an ordered consumer: it notices silence, resets, retries, gives up.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tokio::sync::Notify;
-
-use super::creation::consumer_config;
-use super::flow::{Flow, Inbox};
-use super::{Change, Observer, Opening, OrderedConfig, Resume};
+use super::creation::{self, consumer_config};
+use super::inbox::OrderedInbox;
+use super::pace::Pace;
+use super::shared::Shared;
+use super::types::{Change, Opening, Resume};
 use crate::client::connection::{Publish, Status};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::subscription::Subscription;
-use crate::client::jetstream::{units, JetStream, Json, JsonExt};
+use crate::client::jetstream::{units, Json, JsonExt};
 
 /// After so many heartbeats without a sign of life a consumer is taken for dead.
 const MISSED_HEARTBEATS: u32 = 3;
 
-/// Long enough for the consumers of many clients not to come back all at once, again and again.
-const RETRY_INTERVAL: Duration = Duration::from_secs(10);
-
 /// Why a consumer has to be created again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
+pub(super) enum Cause {
     /// A gap in the consumer's sequence.
     Mismatch,
     /// Silence, or the server does not know the consumer any more.
     NotActive,
+    /// The next message cannot be read from the link.
+    Unreadable,
 }
 
 impl Cause {
@@ -34,6 +32,7 @@ impl Cause {
         match self {
             Cause::Mismatch => Code::ConsumerSequenceMismatch,
             Cause::NotActive => Code::ConsumerNotActive,
+            Cause::Unreadable => Code::BadHeaderMsg,
         }
     }
 }
@@ -44,91 +43,20 @@ enum Trouble {
     Lost,
 }
 
-/// A consumer, as shared by its owner, its subscription and its supervisor.
-pub(super) struct Shared {
-    js: JetStream,
-    /// The session of the connection in which it was made: a later one does not bring it back.
-    session: Option<u64>,
-    config: OrderedConfig,
-    flow: Mutex<Flow>,
-    face: Mutex<Face>,
-    wake: Notify,
-}
-
-/// What owners ask for and set.
-pub(super) struct Face {
-    pub(super) name: String,
-    pub(super) info: Json,
-    pub(super) last_error: Option<Error>,
-    pub(super) retry_interval: Duration,
-    subscription: Option<Subscription>,
-    /// Which stream it is: one of the same name may take its place.
-    stream_created: Option<String>,
-    started: bool,
-    stopped: bool,
-    /// The connection was closed; a later one does not bring the consumer back.
-    lost: bool,
-}
-
 impl Shared {
-    pub(super) fn new(
-        js: JetStream,
-        config: OrderedConfig,
-        observer: Box<dyn Observer>,
-    ) -> Arc<Shared> {
-        let flow = Flow::new(js.connection.clone(), observer);
-        let face = Face {
-            name: String::new(),
-            info: Json::new(),
-            last_error: None,
-            retry_interval: RETRY_INTERVAL,
-            subscription: None,
-            stream_created: config.stream_created.clone(),
-            started: false,
-            stopped: false,
-            lost: false,
-        };
-        Arc::new(Shared {
-            session: js.connection.session(),
-            js,
-            config,
-            flow: Mutex::new(flow),
-            face: Mutex::new(face),
-            wake: Notify::new(),
-        })
-    }
-
-    /// Not to be taken while the face is locked.
-    pub(super) fn flow(&self) -> MutexGuard<'_, Flow> {
-        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn face(&self) -> MutexGuard<'_, Face> {
-        self.face.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets the supervisor look what happened.
-    pub(super) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    pub(super) fn start(&self) {
-        self.face().started = true;
-        self.wake();
-    }
-
-    /// The connection has ended, and the subscription with it.
-    pub(super) fn lost(&self) {
-        self.face().lost = true;
-        self.wake();
-    }
-
     pub(super) fn stop(&self) {
-        let mut face = self.face();
-        face.stopped = true;
-        face.name.clear();
-        let subscription = face.subscription.take();
-        drop(face);
+        self.state().stopped = true;
+        self.detach();
+    }
+
+    /// Forgets the present consumer.
+    fn detach(&self) {
+        let subscription = {
+            let mut state = self.state();
+            state.name.clear();
+            state.subscription.take()
+        };
+        // Its drop takes the lock of the connection.
         drop(subscription);
     }
 
@@ -136,14 +64,15 @@ impl Shared {
     pub(super) fn delete(&self, name: &str) {
         let call = format!("CONSUMER.DELETE.{}.{name}", self.config.stream);
         let request = Publish::new(self.js.subject(&call), "");
-        let _ = self.js.connection.publish(request);
+        let _ = self.js.connection.publish_control(request);
     }
 
     /// Runs until the consumer cannot go on. The owner aborts it to stop the consumer.
     pub(super) async fn supervise(self: Arc<Self>) {
+        let mut pace = Pace::default();
         loop {
             match self.trouble().await {
-                Trouble::Reset(cause) if self.recover(cause).await => {}
+                Trouble::Reset(cause) if self.recover(cause, &mut pace).await => {}
                 Trouble::Reset(_) => return,
                 Trouble::Lost => {
                     self.give_up(connection_closed());
@@ -156,6 +85,11 @@ impl Shared {
     /// Waits until something is wrong.
     async fn trouble(&self) -> Trouble {
         loop {
+            if self.was_relinked() {
+                if let Some(cause) = self.broken_by().await {
+                    return Trouble::Reset(cause);
+                }
+            }
             let next_look = match self.look() {
                 Ok(next_look) => next_look,
                 Err(trouble) => return trouble,
@@ -168,27 +102,31 @@ impl Shared {
         }
     }
 
+    /// Whether there is a new link; told once.
+    fn was_relinked(&self) -> bool {
+        let started = self.state().started;
+        started && std::mem::take(&mut self.flow().relinked)
+    }
+
     /// Looks whether all is well, and says when to look again at the latest.
     fn look(&self) -> std::result::Result<Instant, Trouble> {
-        let started = self.face().started;
+        let started = self.state().started;
         let mut flow = self.flow();
         if started {
             flow.release();
         }
-        if flow.pause_at().is_some_and(|pause| pause <= Instant::now()) {
-            flow.pause();
-        }
+        flow.tell_time();
         let deadline = flow.heard + self.config.idle_heartbeat * MISSED_HEARTBEATS;
         let next_look = flow
-            .pause_at()
-            .map_or(deadline, |pause| pause.min(deadline));
+            .waits_until()
+            .map_or(deadline, |time| time.min(deadline));
         let broken = flow.is_broken();
         drop(flow);
         if self.is_lost() {
             Err(Trouble::Lost)
-        } else if broken {
+        } else if broken && started {
             Err(Trouble::Reset(Cause::Mismatch))
-        } else if deadline <= Instant::now() {
+        } else if deadline <= Instant::now() || self.state().denied.is_some() {
             Err(Trouble::Reset(Cause::NotActive))
         } else {
             Ok(next_look)
@@ -218,7 +156,7 @@ impl Shared {
 
     /// Whether the server says that there is no such consumer.
     async fn is_unknown(&self) -> bool {
-        let name = self.face().name.clone();
+        let name = self.state().name.clone();
         match self.js.consumer_info(&self.config.stream, &name).await {
             Ok(_) => false,
             Err(error) => matches!(error.code, Code::ConsumerNotFound | Code::StreamNotFound),
@@ -226,16 +164,30 @@ impl Shared {
     }
 
     /// Replaces the consumer. False: that is impossible for good.
-    async fn recover(self: &Arc<Self>, cause: Cause) -> bool {
+    async fn recover(self: &Arc<Self>, mut cause: Cause, pace: &mut Pace) -> bool {
         self.retire();
+        // Silence takes its time by itself.
+        if cause != Cause::NotActive {
+            tokio::time::sleep(self.pause(pace)).await;
+        }
         let mut retried = false;
         loop {
             if self.is_lost() {
                 self.give_up(connection_closed());
                 return false;
             }
-            let Err(error) = self.reset(cause, retried).await else {
-                return true;
+            let error = match self.reset(cause, retried).await {
+                Ok(true) => return true,
+                // The link broke before the answer came: upon the first message?
+                Ok(false) => {
+                    if self.is_stuck(None).await.unwrap_or(false) {
+                        cause = Cause::Unreadable;
+                    } else {
+                        tokio::time::sleep(self.pause(pace)).await;
+                    }
+                    continue;
+                }
+                Err(error) => error,
             };
             if error.code == Code::StreamNotFound {
                 let message = format!("stopped due to {error}");
@@ -245,35 +197,33 @@ impl Shared {
             let message = format!("failed to reset: {error}");
             self.report(Error::new(error.code, message));
             if !self.is_lost() {
-                let interval = self.face().retry_interval;
+                let interval = self.state().retry_interval;
                 tokio::time::sleep(interval).await;
             }
             retried = true;
         }
     }
 
+    fn pause(&self, pace: &mut Pace) -> Duration {
+        let stream_seq = self.flow().tracker.stream_seq();
+        pace.pause(Instant::now(), stream_seq, self.state().retry_interval)
+    }
+
     /// Turns away from the present consumer.
     fn retire(&self) {
         self.flow().renew();
-        let mut face = self.face();
-        face.name.clear();
-        let subscription = face.subscription.take();
-        drop(face);
-        drop(subscription);
+        self.detach();
         self.tell(Change::Resetting);
     }
 
-    async fn reset(self: &Arc<Self>, cause: Cause, retried: bool) -> Result<()> {
-        let (resume, next) = {
-            let mut flow = self.flow();
-            (flow.observer.resume(), flow.tracker.stream_seq() + 1)
-        };
-        let (how, opening) = match resume {
-            Resume::FromNext => (format!("opt_start_seq = {next}"), Opening::Resumed),
-            Resume::Replay => (
-                format!("deliver_policy = {}", self.config.deliver_policy.as_str()),
-                Opening::Replayed,
-            ),
+    /// False if the link broke meanwhile.
+    async fn reset(self: &Arc<Self>, cause: Cause, retried: bool) -> Result<bool> {
+        let opening = self.resume();
+        let how = match opening {
+            Opening::Replayed => {
+                format!("deliver_policy = {}", self.config.deliver_policy.as_str())
+            }
+            _ => format!("opt_start_seq = {}", self.flow().tracker.stream_seq() + 1),
         };
         let code = cause.code();
         let message = format!("reset with {how} due to {}", code.words().0);
@@ -284,12 +234,27 @@ impl Shared {
             return self.open(opening).await;
         }
         match self.successor().await? {
+            None if cause == Cause::Unreadable => {
+                self.read_on(opening).await?;
+                self.open(Opening::Resumed).await
+            }
             None => self.open(opening).await,
             Some(created) => {
-                self.open(Opening::Recreated).await?;
-                self.face().stream_created = Some(created);
-                Ok(())
+                let opened = self.open(Opening::Recreated).await?;
+                if !opened {
+                    self.open_apart(Opening::Recreated).await?;
+                }
+                self.state().stream_created = Some(created);
+                Ok(opened)
             }
+        }
+    }
+
+    /// How the observer wants it to go on.
+    pub(super) fn resume(&self) -> Opening {
+        match self.flow().observer.resume() {
+            Resume::FromNext => Opening::Resumed,
+            Resume::Replay => Opening::Replayed,
         }
     }
 
@@ -297,9 +262,9 @@ impl Shared {
     /// again, and the server does not mind a start sequence that lies in the future.
     async fn successor(&self) -> Result<Option<String>> {
         let (known, consumer_created) = {
-            let face = self.face();
-            let created = units::time_field(&face.info, "created");
-            (face.stream_created.clone(), created)
+            let state = self.state();
+            let created = units::time_field(&state.info, "created");
+            (state.stream_created.clone(), created)
         };
         let Some(known) = known else {
             return Ok(None);
@@ -317,44 +282,90 @@ impl Shared {
     }
 
     /// Creates the consumer. The subscription comes first: nothing can get lost, nothing has to
-    /// wait for the server to learn of it.
-    pub(super) async fn open(self: &Arc<Self>, opening: Opening) -> Result<()> {
+    /// wait for the server to learn of it. False if the link broke before the answer came.
+    pub(super) async fn open(self: &Arc<Self>, opening: Opening) -> Result<bool> {
         let (epoch, next) = {
             let mut flow = self.flow();
             (flow.renew(), flow.tracker.stream_seq() + 1)
         };
+        self.state().denied = None;
         let connection = &self.js.connection;
         let inbox = connection.new_inbox();
         let shared = self.clone();
-        let subscription = Subscription::new(connection, &inbox, Inbox { shared, epoch })?;
-        let call = format!("CONSUMER.CREATE.{}", self.config.stream);
-        let body = Value::Object(self.creation(inbox, opening, next)).to_string();
-        let mut info = self.js.api(&call, body).await?;
-        units::config_to_ms(&mut info, units::CONSUMER_DURATIONS);
-        self.begin(info, opening, subscription);
+        let subscription = Subscription::new(connection, &inbox, OrderedInbox { shared, epoch })?;
+        let config = consumer_config(&self.config, opening, next);
+        let info = tokio::select! {
+            biased;
+            info = self.create(config, inbox) => info?,
+            () = connection.relinked() => return Ok(false),
+        };
+        if let Some(error) = self.state().denied.clone() {
+            self.delete(info.text("name").unwrap_or_default());
+            return Err(error);
+        }
+        self.begin(info, opening, Some(subscription));
+        Ok(true)
+    }
+
+    /// Begins without a consumer, where the first message breaks the link again and again: as if there had
+    /// been one, and the link had broken after its creation.
+    pub(super) async fn open_apart(&self, opening: Opening) -> Result<()> {
+        let next = self.flow().tracker.stream_seq() + 1;
+        let info = self.sound(opening, next).await?;
+        self.begin(info, opening, None);
+        self.flow().forgo();
+        self.wake();
         Ok(())
     }
 
-    fn begin(&self, info: Json, opening: Opening, subscription: Subscription) {
+    /// What the server says about a consumer that would begin there. Nobody listens to it, so it delivers
+    /// nothing.
+    pub(super) async fn sound(&self, opening: Opening, next: u64) -> Result<Json> {
+        let config = consumer_config(&self.config, opening, next);
+        let info = loop {
+            let inbox = self.js.connection.new_inbox();
+            tokio::select! {
+                biased;
+                info = self.create(config.clone(), inbox) => break info?,
+                () = self.js.connection.relinked() => {}
+            }
+        };
+        if let Some(name) = info.text("name") {
+            self.delete(name);
+        }
+        Ok(info)
+    }
+
+    /// Asks the server for a consumer of a configuration that delivers to an inbox.
+    async fn create(&self, config: Json, inbox: String) -> Result<Json> {
+        let (subject, body) = creation::request(&self.js, &self.config.stream, config, inbox);
+        let mut info = self.js.checked_api(subject, body).await?;
+        units::consumer_to_ms(&mut info);
+        Ok(info)
+    }
+
+    fn begin(&self, info: Json, opening: Opening, subscription: Option<Subscription>) {
         let name = info.text("name").unwrap_or_default().to_owned();
         let delivered = |key| info.object("delivered").and_then(|d| d.number(key));
         let stream_seq = delivered("stream_seq").unwrap_or(0);
         let consumer_seq = delivered("consumer_seq").unwrap_or(0);
         let num_pending = info.number("num_pending").unwrap_or(0);
 
-        let mut face = self.face();
-        if face.stopped {
+        let mut state = self.state();
+        if state.stopped {
             return;
         }
-        face.name.clone_from(&name);
-        face.info.clone_from(&info);
-        face.subscription = Some(subscription);
-        let started = face.started;
-        drop(face);
+        state.name.clone_from(&name);
+        state.info.clone_from(&info);
+        state.subscription = subscription;
+        let started = state.started;
+        drop(state);
 
         let mut flow = self.flow();
         let passed = match opening {
             Opening::Replayed => flow.tracker.stream_seq(),
+            // Servers before 2.11 do not say so themselves.
+            Opening::First => self.config.first_sequence().map_or(0, |first| first - 1),
             _ => 0,
         };
         flow.tracker.restart(stream_seq.max(passed), consumer_seq);
@@ -367,41 +378,24 @@ impl Shared {
         }
     }
 
-    /// The body of the creation request.
-    fn creation(&self, inbox: String, opening: Opening, next: u64) -> Json {
-        let mut config = consumer_config(&self.config, opening, next);
-        config.insert("deliver_subject".into(), inbox.into());
-        let mut body = Json::new();
-        body.insert("stream_name".into(), self.config.stream.as_str().into());
-        body.insert("config".into(), config.into());
-        if self.js.server_at_least(2, 10, 0) {
-            body.insert("action".into(), "create".into());
-        }
-        body
-    }
-
     fn is_lost(&self) -> bool {
-        self.face().lost || self.js.connection.session() != self.session
+        self.state().lost || self.js.connection.session() != self.session
     }
 
     fn give_up(&self, error: Error) {
         self.report(error);
         self.flow().renew();
-        let mut face = self.face();
-        face.name.clear();
-        let subscription = face.subscription.take();
-        drop(face);
-        drop(subscription);
+        self.detach();
         self.tell(Change::Stopped);
     }
 
     fn report(&self, error: Error) {
-        self.face().last_error = Some(error.clone());
+        self.state().last_error = Some(error.clone());
         self.tell(Change::Error(error));
     }
 
     fn tell(&self, change: Change) {
-        if !self.face().stopped {
+        if !self.state().stopped {
             self.flow().observer.changed(change);
         }
     }

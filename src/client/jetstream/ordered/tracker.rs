@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_nats::header::{HeaderName, HeaderValue, NATS_LAST_CONSUMER};
 use async_nats::{Message, Subject};
 
-use super::{Delivery, FlowControl, Item};
+use super::types::{Asker, Delivery, FlowControl, Item};
 use crate::client::connection::Connection;
 use crate::client::jetstream::metadata::Metadata;
 use crate::client::message;
@@ -54,6 +54,15 @@ impl Tracker {
         self.stream_seq
     }
 
+    pub(super) fn consumer_seq(&self) -> u64 {
+        self.consumer_seq
+    }
+
+    /// Everything up to there was delivered in another way.
+    pub(super) fn pass(&mut self, stream_seq: u64) {
+        self.stream_seq = self.stream_seq.max(stream_seq);
+    }
+
     /// A consumer was created; the sequences are those of its `delivered`.
     pub(super) fn restart(&mut self, stream_seq: u64, consumer_seq: u64) {
         self.stream_seq = stream_seq;
@@ -89,7 +98,7 @@ impl Tracker {
             consumer_seq: metadata.consumer_seq,
             timestamp_ns: metadata.timestamp_ns,
             pending: metadata.num_pending,
-            message,
+            message: message.into(),
         }));
         Ok(())
     }
@@ -131,6 +140,11 @@ impl Tracker {
         }
     }
 
+    /// The link broke: what the server has is not known before it says so again.
+    pub(super) fn doubt(&mut self) {
+        self.caught_up = false;
+    }
+
     /// Whether a pause would mean that the server has nothing more.
     pub(super) fn may_be_caught_up(&self) -> bool {
         self.pending == 0 && !self.caught_up
@@ -141,6 +155,11 @@ impl Tracker {
         if self.may_be_caught_up() {
             self.say_caught_up(items);
         }
+    }
+
+    /// [`Item::CaughtUp`] may be said again.
+    pub(super) fn expect_pause(&mut self) {
+        self.caught_up = false;
     }
 
     fn say_caught_up(&mut self, items: &mut Vec<Item>) {
@@ -162,11 +181,11 @@ impl Tracker {
             subject: Some(subject.clone()),
             outstanding: outstanding.clone(),
         };
-        items.push(Item::FlowControl(FlowControl {
+        items.push(Item::FlowControl(FlowControl(Asker::Server {
             connection: self.connection.clone(),
             subject,
             outstanding,
-        }));
+        })));
     }
 }
 

@@ -22,11 +22,12 @@ use tokio::task::AbortHandle;
 use super::demand::{Amount, Demand, Limits};
 use super::request::{Priority, PullRequest};
 use super::status::{self, Status as PullStatus};
-use crate::client::connection::{Deliver, Status};
+use super::unreadable;
+use crate::client::connection::{Deliver, Hold, Level, Status};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::subscription::Subscription;
 use crate::client::jetstream::{JetStream, Json, JsonExt};
-use crate::client::message::Message;
+use crate::client::message::{Delivered, Message};
 
 /// How long to wait before asking again what was refused.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,11 +56,15 @@ pub struct ConsumeConfig {
 /// Receives what a consumption has to say, from any thread; must not block.
 pub trait Observer: Send + Sync + 'static {
     /// Messages in the consumer's order. Each is to be followed by [`Consumption::handled`], sooner or
-    /// later; the vector is to be emptied.
-    fn deliver(&self, messages: &mut Vec<Message>);
+    /// later.
+    fn deliver(&self, messages: Vec<Delivered>);
 
     /// Something about the consumption itself has changed.
     fn changed(&self, change: Change);
+
+    /// The connection is drained, and the consumption with it. The observer may keep `hold` until it has dealt
+    /// with what has come.
+    fn drained(&self, _hold: &Hold) {}
 }
 
 /// A step in the life of a consumption.
@@ -244,7 +249,7 @@ impl Shared {
         let mut message = self.js.pull(&self.subject, &request);
         message.reply = Some(inbox.into());
         // It fails when the connection is closed, which ends the subscription, too.
-        let _ = self.js.connection.publish(message);
+        let _ = self.js.connection.publish_control(message);
     }
 
     fn is_connected(&self) -> bool {
@@ -266,7 +271,7 @@ impl Shared {
         let connection = &self.js.connection;
         let inbox = connection.new_inbox();
         let shared = self.clone();
-        let subscription = Subscription::new(connection, &inbox, Inbox { shared, epoch });
+        let subscription = Subscription::new(connection, &inbox, PullInbox { shared, epoch });
         if let Some((_, old)) = old {
             old.drain();
         }
@@ -384,7 +389,9 @@ impl Flow {
         let present = epoch == self.epoch;
         if let Some(number) = status::number(message) {
             return match present && self.stage == Stage::Running {
-                true => self.heed(PullStatus::of(number, message)).map(|()| false),
+                true => self
+                    .take_status(PullStatus::of(number, message))
+                    .map(|()| false),
                 // The requests of an earlier inbox are forgotten already.
                 false => Ok(false),
             };
@@ -403,7 +410,7 @@ impl Flow {
         Ok(true)
     }
 
-    fn heed(&mut self, status: PullStatus) -> Result<()> {
+    fn take_status(&mut self, status: PullStatus) -> Result<()> {
         match status {
             PullStatus::Heartbeat => {}
             PullStatus::Over(Some(rest)) => self.demand.call_off(rest),
@@ -452,12 +459,12 @@ fn stopped(error: Error) -> Error {
 }
 
 /// One inbox.
-struct Inbox {
+struct PullInbox {
     shared: Arc<Shared>,
     epoch: u64,
 }
 
-impl Deliver for Inbox {
+impl Deliver for PullInbox {
     fn deliver(&self, _subscription: u64, messages: &mut Vec<Message>) {
         let mut ended = None;
         let troubled = {
@@ -478,8 +485,8 @@ impl Deliver for Inbox {
             flow.trouble.is_some()
         };
         if !messages.is_empty() {
-            self.shared.observer.deliver(messages);
-            messages.clear();
+            let messages = messages.drain(..).map(Delivered::from);
+            self.shared.observer.deliver(messages.collect());
         }
         if ended.is_some() {
             self.shared.end(ended);
@@ -492,6 +499,27 @@ impl Deliver for Inbox {
 
     fn ended(&self, _subscription: u64) {
         self.shared.inbox_ended(self.epoch);
+    }
+
+    fn denied(&self, _subscription: u64, error: &Error) {
+        let mut flow = self.shared.flow();
+        if flow.epoch == self.epoch {
+            flow.trouble = Some(Trouble::Refused(error.clone()));
+            self.shared.wake.notify_one();
+        }
+    }
+
+    fn asks_on(&self) -> Option<&str> {
+        Some(&self.shared.subject)
+    }
+
+    fn drain(&self, _subscription: u64, hold: &Hold) -> bool {
+        if self.shared.flow().epoch == self.epoch {
+            self.shared.observer.drained(hold);
+            self.shared.drain();
+        }
+        // It is drained as if by its owner.
+        false
     }
 
     fn relinked(&self, _subscription: u64) {
@@ -510,6 +538,9 @@ impl Shared {
     /// Runs while the consumption does; its end also aborts what it waits for.
     async fn supervise(self: Arc<Self>) {
         while let Some(trouble) = self.trouble().await {
+            if matches!(trouble, Trouble::Relinked) {
+                tokio::spawn(self.clone().look_up_unreadable());
+            }
             tokio::select! {
                 () = self.prepare(trouble) => {}
                 () = self.relinked.notified() => {}
@@ -562,6 +593,31 @@ impl Shared {
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep_until(deadline.into()) => {}
+            }
+        }
+    }
+
+    /// Delivers what the link broke upon. Meanwhile the consumption goes on.
+    async fn look_up_unreadable(self: Arc<Self>) {
+        let ConsumeConfig {
+            stream, consumer, ..
+        } = &self.config;
+        let messages = match self.js.unreadable(stream, consumer).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                let text = format!("could not look for what broke the link: {error}");
+                return self.js.connection.log(Level::Debug, text);
+            }
+        };
+        for message in messages {
+            self.report(unreadable::told(&message));
+            let is_wanted = {
+                let mut flow = self.flow();
+                flow.demand.came_late(Amount::one(message.length));
+                flow.stage != Stage::Over
+            };
+            if is_wanted {
+                self.observer.deliver(vec![message]);
             }
         }
     }

@@ -1,13 +1,16 @@
-//! One pull request, and what it brings (jetstream.md §4).
+//! One pull request, and what it brings.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::request::PullRequest;
-use super::status;
-use crate::client::connection::{Gather, Gathered, Level, Place};
+use super::{status, unreadable};
+use crate::client::connection::{Gather, GatherHandle, Gathered, Level};
 use crate::client::error::{Code, Error, Result};
 use crate::client::jetstream::JetStream;
-use crate::client::message::Message;
+use crate::client::message::{Delivered, Message};
 
 const EXPIRED: u16 = 408;
 const NO_RESPONDERS: u16 = 503;
@@ -24,6 +27,10 @@ pub struct Fetch {
     gather: Gather,
     /// Messages that may still come.
     left: u64,
+    /// Resolves when the link breaks on which the request went out, and there is another one.
+    relinked: BoxFuture<'static, ()>,
+    /// What the link broke upon.
+    looked_up: VecDeque<Delivered>,
     /// The server's timer does not end before the client's: whichever is heard of first, it is the latter
     /// that counts.
     expires_late: bool,
@@ -31,7 +38,7 @@ pub struct Fetch {
 
 /// What comes next.
 pub enum Fetched {
-    Message(Message),
+    Message(Delivered),
     /// As many messages as were asked for have come.
     Complete,
     /// The server says that no more will come; the message has the status.
@@ -57,7 +64,10 @@ impl JetStream {
     ) -> Result<Fetch> {
         let subject = self.pull_subject(stream, consumer)?;
         let message = self.pull(&subject, request);
+        let relinked = Box::pin(self.connection.relinked());
         Ok(Fetch {
+            relinked,
+            looked_up: VecDeque::new(),
             // Statuses come on the same inbox, so it is not the connection that counts messages.
             gather: self.connection.gather(message, 0, Some(limit))?,
             js: self.clone(),
@@ -79,8 +89,8 @@ impl Fetch {
     }
 
     /// What the connection keeps for it.
-    pub fn place(&self) -> Place {
-        self.gather.place()
+    pub fn handle(&self) -> GatherHandle {
+        self.gather.handle()
     }
 
     /// Whether as many messages as were asked for have come.
@@ -91,15 +101,29 @@ impl Fetch {
     /// Waits for what comes next. The time runs from the beginning.
     pub async fn next(&mut self) -> Fetched {
         while !self.is_complete() {
-            let message = match self.gather.next().await {
+            if let Some(message) = self.looked_up.pop_front() {
+                self.left -= 1;
+                return Fetched::Message(message);
+            }
+            let gathered = tokio::select! {
+                biased;
+                gathered = self.gather.next() => gathered,
+                () = &mut self.relinked => {
+                    self.look_up().await;
+                    continue;
+                }
+            };
+            let message = match gathered {
                 Gathered::Reply(message) | Gathered::NoResponders(message) => message,
                 Gathered::Ended(error) => return Fetched::Ended(error),
-                Gathered::TimedOut | Gathered::Complete => return self.timed_out(),
+                Gathered::TimedOut | Gathered::Complete | Gathered::Finished => {
+                    return self.timed_out();
+                }
             };
             match status::number(&message) {
                 None => {
                     self.left -= 1;
-                    return Fetched::Message(message);
+                    return Fetched::Message(message.into());
                 }
                 Some(HEARTBEAT) => {}
                 Some(NO_RESPONDERS) => return self.timed_out(),
@@ -111,6 +135,21 @@ impl Fetch {
             }
         }
         Fetched::Complete
+    }
+
+    /// Looks for what the link broke upon.
+    async fn look_up(&mut self) {
+        self.relinked = Box::pin(self.js.connection.relinked());
+        match self.js.unreadable(&self.stream, &self.consumer).await {
+            Ok(messages) => {
+                for message in &messages {
+                    let text = format!("{} {}", self.label, unreadable::told(message).message);
+                    self.js.connection.log(Level::Warn, text);
+                }
+                self.looked_up.extend(messages);
+            }
+            Err(error) => self.log(&format!("could not look for what broke the link: {error}")),
+        }
     }
 
     fn timed_out(&self) -> Fetched {
@@ -128,7 +167,7 @@ impl Fetch {
     /// # Errors
     /// If the time is over and nothing has come: what keeps the consumer from being looked up, such as
     /// `ConsumerNotFound`, else `Timeout`. `Timeout` if no server is left, `ConnectionClosed`.
-    pub async fn all(mut self) -> Result<Vec<Message>> {
+    pub async fn all(mut self) -> Result<Vec<Delivered>> {
         let mut messages = Vec::new();
         loop {
             match self.next().await {
@@ -143,7 +182,7 @@ impl Fetch {
     /// Why nothing has come.
     async fn silence(self) -> Error {
         // Messages that come from now on belong to others.
-        self.place().end();
+        self.handle().end();
         let found = self.js.consumer_info(&self.stream, &self.consumer).await;
         found.err().unwrap_or_else(|| {
             let subject = &self.subject;

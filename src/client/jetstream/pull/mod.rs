@@ -5,7 +5,8 @@
 //!
 //! - `request`: what a request asks for
 //! - `status`: what the server says about it
-//! - `fetch`: one request, and what it brings (jetstream.md §4)
+//! - `fetch`: one request, and what it brings
+//! - `unreadable`: messages that break the link instead of being delivered
 //! - `consume`: requests without end ([ADR-37]); `demand` knows when and for how much
 //!
 //! [ADR-37]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
@@ -15,6 +16,7 @@ mod demand;
 mod fetch;
 mod request;
 mod status;
+mod unreadable;
 
 pub use consume::{Change, ConsumeConfig, Consumption, Observer};
 pub use demand::Limits;

@@ -1,0 +1,187 @@
+//! Files of the operating system. They are opened, read and written by threads that may be kept waiting.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::task::spawn_blocking;
+
+use super::meta::Info;
+use super::transfer::{Sink, Source};
+use crate::client::error::{Code, Error, Result};
+use crate::client::nuid::nuid;
+
+/// `EISDIR` of every system that has this number at all.
+const IS_A_DIRECTORY: i32 = 21;
+
+/// A file that is read.
+pub struct FileSource {
+    path: PathBuf,
+    /// What the caller calls it.
+    name: String,
+    file: Option<Arc<File>>,
+}
+
+impl FileSource {
+    /// `name` is what errors call it.
+    pub fn new(path: PathBuf, name: String) -> FileSource {
+        FileSource {
+            path,
+            name,
+            file: None,
+        }
+    }
+}
+
+impl Source for FileSource {
+    fn open(&mut self) -> BoxFuture<'_, Result<Option<u64>>> {
+        Box::pin(async move {
+            let (path, name) = (self.path.clone(), self.name.clone());
+            let (file, size) = blocking(move || open(&path, &name)).await?;
+            self.file = Some(Arc::new(file));
+            Ok(size)
+        })
+    }
+
+    fn read(&mut self, length: usize) -> BoxFuture<'_, Result<Bytes>> {
+        Box::pin(async move {
+            let Some(file) = self.file.clone() else {
+                return Ok(Bytes::new());
+            };
+            let name = self.name.clone();
+            // Made and freed by the same thread, memory is used again sooner.
+            let mut bytes = Vec::with_capacity(length);
+            let read = move || {
+                let part = (&*file).take(length as u64).read_to_end(&mut bytes);
+                part.map_err(|error| failed("error reading", &name, &error))?;
+                Ok(bytes)
+            };
+            Ok(blocking(read).await?.into())
+        })
+    }
+}
+
+/// The size of a pipe and the like is not known.
+fn open(path: &Path, name: &str) -> Result<(File, Option<u64>)> {
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = opened.map_err(|error| failed("couldn't open", name, &error))?;
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok((file, size))
+}
+
+/// A file that is written beside the place where it is to be, and put there when all is there.
+pub struct FileSink {
+    path: PathBuf,
+    part: PathBuf,
+    /// What the caller calls it.
+    name: String,
+    file: Option<Arc<File>>,
+    /// Nothing is left to be removed.
+    done: bool,
+}
+
+impl FileSink {
+    /// `name` is what errors call it.
+    pub fn new(path: PathBuf, name: String) -> FileSink {
+        let mut part: OsString = path.clone().into();
+        part.push(format!(".{}.part", nuid()));
+        FileSink {
+            path,
+            part: part.into(),
+            name,
+            file: None,
+            done: true,
+        }
+    }
+}
+
+impl Sink for FileSink {
+    fn begin(&mut self, _: &Info) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let (path, part) = (self.path.clone(), self.part.clone());
+            let name = self.name.clone();
+            let create = move || {
+                let created = check_place(&path).and_then(|()| File::create(part));
+                created.map_err(|error| failed("couldn't open", &name, &error))
+            };
+            self.done = false;
+            self.file = Some(Arc::new(blocking(create).await?));
+            Ok(())
+        })
+    }
+
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let Some(file) = self.file.clone() else {
+                return Ok(());
+            };
+            let name = self.name.clone();
+            let write = move || {
+                let written = (&*file).write_all(&bytes);
+                written.map_err(|error| failed("error writing", &name, &error))?;
+                // To be freed where it was made.
+                Ok(bytes)
+            };
+            blocking(write).await.map(drop)
+        })
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.file = None;
+            let (path, part) = (self.path.clone(), self.part.clone());
+            let name = self.name.clone();
+            let rename = move || {
+                let renamed = fs::rename(part, path);
+                renamed.map_err(|error| failed("couldn't write", &name, &error))
+            };
+            blocking(rename).await?;
+            self.done = true;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        self.file = None;
+        if !self.done {
+            // Whatever has gone wrong was told already.
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+/// What could be seen only when all is there.
+fn check_place(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() {
+        return File::open(path).map(drop);
+    }
+    match path.is_dir() {
+        true => Err(io::Error::from_raw_os_error(IS_A_DIRECTORY)),
+        false => Ok(()),
+    }
+}
+
+/// Work that may be kept waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Error::new(Code::Internal, error.to_string())),
+    }
+}
+
+/// An error as Tcl tells it; the system's own words come later.
+fn failed(what: &str, name: &str, error: &io::Error) -> Error {
+    let message = format!("{what} \"{name}\"");
+    match error.raw_os_error() {
+        Some(number) => Error::new(Code::Posix(number), message),
+        None => Error::invalid_arg(format!("{message}: {error}")),
+    }
+}

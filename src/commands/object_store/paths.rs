@@ -1,0 +1,46 @@
+//! Files, by their names in Tcl.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use tcl::event::word;
+use tcl::interp::Scope;
+use tcl::{Interp, Obj, Result};
+
+/// The path of a file for the operating system; none if another file system of Tcl has it.
+///
+/// # Errors
+/// Those of Tcl for what is no path.
+pub fn native(interp: Interp, path: &Obj) -> Result<Option<PathBuf>> {
+    if path.is_empty() {
+        return Ok(Some(PathBuf::new()));
+    }
+    let call = |words: &[Obj]| interp.call(words, Scope::Current);
+    let normal = call(&[word("::file"), word("normalize"), path.clone()])?;
+    let system = call(&[word("::file"), word("system"), normal.clone()])?;
+    let kind = system.to_list().and_then(|words| words.into_iter().next());
+    if kind.is_none_or(|kind| kind.text() != "native") {
+        interp.reset_result();
+        return Ok(None);
+    }
+    let native = call(&[word("::file"), word("nativename"), normal])?;
+    let encoded = match cfg!(unix) {
+        true => call(&[word("::encoding"), word("convertto"), native.clone()])?.to_bytes(),
+        false => None,
+    };
+    interp.reset_result();
+    Ok(Some(of_bytes(encoded, &native)))
+}
+
+#[cfg(unix)]
+fn of_bytes(encoded: Option<Vec<u8>>, text: &Obj) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    match encoded {
+        Some(bytes) => OsString::from_vec(bytes).into(),
+        None => OsString::from(&*text.text()).into(),
+    }
+}
+
+#[cfg(not(unix))]
+fn of_bytes(_: Option<Vec<u8>>, text: &Obj) -> PathBuf {
+    OsString::from(&*text.text()).into()
+}
