@@ -22,6 +22,8 @@ namespace eval ::all {
     variable Totals {passed 0 failed 0 skipped 0}
     # reason -> how many tests were skipped for it
     variable Lacking {}
+    # A line for each file that is wrong.
+    variable Failures {}
     variable Finished 0
 }
 
@@ -161,10 +163,19 @@ proc ::all::Report {file summary wrong output} {
         puts "----"
     }
     set line [format "%s  %5.1f s" [Tcltest_summary [dict get $file name] $summary] $seconds]
-    if {$wrong ne {}} { append line "  FAILED: [join $wrong {; }]" }
+    if {$wrong ne {}} {
+        append line "  FAILED: [join $wrong {; }]"
+        variable Failures
+        lappend Failures "FAILED: [dict get $file name]: [join [concat $wrong [Failed_tests $output]] {; }]"
+    }
     puts $line
     Report_skips $output
     flush stdout
+}
+
+# The names of the tests of a file that failed.
+proc ::all::Failed_tests {output} {
+    return [lmap {- name} [regexp -all -inline -line {^==== (\S+) FAILED$} $output] { set name }]
 }
 
 # A summary as tcltest prints it.
@@ -195,7 +206,9 @@ proc ::all::Main {arguments} {
         vwait ::all::Finished
     }
     variable Lacking
+    variable Failures
     dict for {reason count} $Lacking { puts "SKIPPED: $count tests: $reason" }
+    if {$Failures ne {}} { puts [join $Failures \n] }
     puts [Tcltest_summary "Tcl [info patchlevel]" $Totals]
     puts "[dict get $Totals passed] passed, [dict get $Totals failed] failed"
     exit [expr {[dict get $Totals failed] > 0}]

@@ -6,6 +6,7 @@
 use super::coding::Coding;
 use super::key_list;
 use super::options::Options;
+use super::paths::native;
 use crate::client::kv::transfer::Exists;
 use crate::client::kv::transfer::{
     Event, ExportOptions, Exported, ImportOptions, Imported, Place, Progress, SourceOptions,
@@ -205,13 +206,15 @@ fn number_of(number: &Obj) -> Option<u64> {
 
 /// `-file` or `-channel`; the name of the channel if it is one.
 fn place(interp: Interp, options: &mut Options) -> Result<(Place, Option<Obj>)> {
-    let (file, channel) = (options.valid_str("file")?, options.valid_str("channel")?);
+    let (file, channel) = (options.non_empty("file")?, options.valid_str("channel")?);
     match (file, channel) {
         (Some(file), None) => {
-            // Tcl 8.6 knows names that begin with a tilde.
-            let words = [word("::file"), word("normalize"), Obj::from(&*file)];
-            let path = interp.call(&words, Scope::Global)?;
-            Ok((Place::File(path.text().into_owned().into()), None))
+            let Some(path) = native(interp, &file)? else {
+                let file = file.text();
+                let message = format!("\"{file}\" is no file of the system: use -channel");
+                return Err(invalid_arg(message));
+            };
+            Ok((Place::File(path), None))
         }
         (None, Some(channel)) => {
             let name = Obj::from(&*channel);

@@ -29,6 +29,7 @@ mod object_watcher;
 mod options;
 mod ordered_consumer;
 mod outgoing;
+mod paths;
 mod payload;
 mod pull_consumer;
 mod reconcile;

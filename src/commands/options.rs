@@ -144,8 +144,14 @@ impl Options {
 
     /// Any text but the empty one.
     pub fn valid_str(&mut self, name: &'static str) -> Result<Option<String>> {
+        let value = self.non_empty(name)?;
+        Ok(value.map(|value| value.text().into_owned()))
+    }
+
+    /// A non-empty value, as it was given.
+    pub fn non_empty(&mut self, name: &'static str) -> Result<Option<Obj>> {
         self.take("valid_str", name, |value| {
-            (!value.is_empty()).then(|| value.text().into_owned())
+            (!value.is_empty()).then(|| value.clone())
         })
     }
 

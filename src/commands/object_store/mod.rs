@@ -2,12 +2,10 @@
 //!
 //! - `class`: its table, and the methods that only ask
 //! - `transfers`: those that move bytes; `running`: how a script follows and ends them
-//! - `paths`: files, by their names in Tcl
 //! - `pump`: channels, read and written in the event loop; `borrowed`: a channel for the time of a call
 
 mod borrowed;
 mod class;
-mod paths;
 mod pump;
 mod running;
 mod state;

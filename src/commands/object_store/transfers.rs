@@ -1,7 +1,6 @@
 //! The methods that move bytes.
 
 use super::borrowed::foreign;
-use super::paths::native;
 use super::pump::{self, ChannelSink, Pumped};
 use super::running::Ride;
 use super::state::This;
@@ -10,6 +9,7 @@ use crate::client::object::meta::Lists;
 use crate::client::object::transfer::{Collected, Control, Source};
 use crate::client::object::{FileSink, FileSource, GetOptions, PutOptions};
 use crate::commands::options::{bad_value, Options};
+use crate::commands::paths::native;
 use crate::commands::{payload, shape};
 use crate::errors::raise;
 use crate::runtime;

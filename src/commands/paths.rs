@@ -1,5 +1,6 @@
 //! Files, by their names in Tcl.
 
+use crate::errors::invalid_arg;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tcl::event::word;
@@ -9,12 +10,12 @@ use tcl::{Interp, Obj, Result};
 /// The path of a file for the operating system; none if another file system of Tcl has it.
 ///
 /// # Errors
-/// Those of Tcl for what is no path.
+/// `ErrInvalidArg` for a name that no file of this system can have; those of Tcl for what is no path.
 pub fn native(interp: Interp, path: &Obj) -> Result<Option<PathBuf>> {
     if path.is_empty() {
         return Ok(Some(PathBuf::new()));
     }
-    let call = |words: &[Obj]| interp.call(words, Scope::Current);
+    let call = |words: &[Obj]| interp.call(words, Scope::Global);
     let normal = call(&[word("::file"), word("normalize"), path.clone()])?;
     let system = call(&[word("::file"), word("system"), normal.clone()])?;
     let kind = system.to_list().and_then(|words| words.into_iter().next());
@@ -24,11 +25,26 @@ pub fn native(interp: Interp, path: &Obj) -> Result<Option<PathBuf>> {
     }
     let native = call(&[word("::file"), word("nativename"), normal])?;
     let encoded = match cfg!(unix) {
-        true => call(&[word("::encoding"), word("convertto"), native.clone()])?.to_bytes(),
+        // Tcl 9 refuses what its encoding of the system cannot write.
+        true => match call(&[word("::encoding"), word("convertto"), native.clone()]) {
+            Ok(encoded) => encoded.to_bytes(),
+            Err(_) => return Err(no_name(path)),
+        },
         false => None,
     };
     interp.reset_result();
+    if native.text().contains('\0') {
+        return Err(no_name(path));
+    }
     Ok(Some(of_bytes(encoded, &native)))
+}
+
+/// As Tcl says it.
+fn no_name(path: &Obj) -> tcl::Error {
+    let path = path.text();
+    invalid_arg(format!(
+        "couldn't open \"{path}\": filename is invalid on this platform"
+    ))
 }
 
 #[cfg(unix)]
