@@ -11,7 +11,7 @@
 # Helpers in ::t:
 #     server ?option value ...?     starts a server (options as of nats::server start); ended by `done` if not before
 #     connect url ?option value ...?  a connected nats::connection; the options are those of its `configure`
-#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 5000 ms
+#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 20000 ms
 #     pause ms                      runs the event loop for a time
 #     background_errors             the background errors so far, each {message options}, and forgets them
 #     only name condition ?reason?  a tcltest constraint for tests made for some versions only: a skip is no failure; the
@@ -113,7 +113,7 @@ namespace eval ::t {
     }
 
     # The condition is tried again every 5 ms, for no event tells that it may have changed.
-    proc wait_until {condition {limit 5000}} {
+    proc wait_until {condition {limit 20000}} {
         set deadline [expr {[clock milliseconds] + $limit}]
         while {![uplevel 1 [list expr $condition]]} {
             if {[clock milliseconds] > $deadline} {

@@ -158,17 +158,17 @@ proc ::kvt::got {tag} {
 }
 
 # Waits for a number of calls, end of data included.
-proc ::kvt::await_calls {tag count {limit 5000}} {
+proc ::kvt::await_calls {tag count {limit 20000}} {
     t::wait_until {[llength [got $tag]] >= $count} $limit
 }
 
 # Waits for the call that says "end of current data".
-proc ::kvt::await_end {tag {limit 10000}} {
+proc ::kvt::await_end {tag {limit 30000}} {
     t::wait_until {{} in [got $tag]} $limit
 }
 
 # Waits until an entry with this key and value has come; whatever was sent before has come by then, too.
-proc ::kvt::await_entry {tag key value {limit 10000}} {
+proc ::kvt::await_entry {tag key value {limit 30000}} {
     t::wait_until {[Has_entry $tag $key $value]} $limit
 }
 

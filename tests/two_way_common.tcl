@@ -76,7 +76,7 @@ proc ::kvt::in_bucket {} {
 }
 
 # Waits until a watcher has seen a revision.
-proc ::kvt::await_revision {watcher revision {limit 10000}} {
+proc ::kvt::await_revision {watcher revision {limit 30000}} {
     t::wait_until {[$watcher revision] >= $revision} $limit
 }
 
