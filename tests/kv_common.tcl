@@ -33,7 +33,8 @@ proc ::kvt::kv_server {args} {
     variable Home
     set srv [t::server {*}$args]
     set c [connection $srv]
-    set Home [list $srv $c [$c jet_stream]]
+    # A busy machine may take its time.
+    set Home [list $srv $c [$c jet_stream -timeout 30000]]
 }
 
 # Another connection to a server, made for tests: it reconnects quickly.
