@@ -459,7 +459,7 @@ proc ::kvt::free_port {} {
 proc ::kvt::relay_start {srv} {
     variable Relays
     set relay [incr ::kvt::Relay_count]
-    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {} said {} trip {} seen {} hold {} held {}]
+    set Relays($relay) [dict create target [nats::server port $srv] channels {} port 0 listener {} said {} trip {} seen {} hold {} held {} amend {}]
     relay_mend $relay
     return $relay
 }
@@ -510,6 +510,7 @@ proc ::kvt::Relay_pass {relay from to by_client} {
         return
     }
     if {$by_client && [Relay_held $relay $to $data]} return
+    if {!$by_client} { set data [Relay_amended $relay $data] }
     if {[Relay_trips $relay $by_client $data before]} { Relay_do_trip $relay }
     if {[catch {puts -nonewline $to $data}]} {
         catch {close $from}
@@ -547,6 +548,18 @@ proc ::kvt::relay_pass {relay} {
     dict set Relays($relay) hold {}
     dict set Relays($relay) held {}
     foreach {to data} $held { catch {puts -nonewline $to $data} }
+}
+
+# Changes what servers say: the command prefix gets it as it comes, and returns as many bytes.
+proc ::kvt::relay_amend {relay command} {
+    variable Relays
+    dict set Relays($relay) amend $command
+}
+
+proc ::kvt::Relay_amended {relay data} {
+    variable Relays
+    set command [dict get $Relays($relay) amend]
+    expr {$command eq {} ? $data : [{*}$command $data]}
 }
 
 # Whether this is kept. A word that is cut in two by the network is not found.

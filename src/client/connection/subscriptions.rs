@@ -12,7 +12,7 @@ use std::task::Poll;
 
 use async_nats::{Message, Subject, Subscriber};
 use futures_util::Stream;
-use tokio::task::JoinHandle;
+use tokio::task::{unconstrained, JoinHandle};
 
 use super::deliver::Deliver;
 use super::hold::Hold;
@@ -269,7 +269,9 @@ impl Entry {
         let previous = self.route.take().map(|route| route.pump);
         self.route = Some(Route {
             subscriber,
-            pump: tokio::spawn(pump.run(previous)),
+            // A message that is there is taken now: with tokio's pauses, async-nats would read on meanwhile, and what
+            // the server may send ahead would pile up as messages, which are several times as large.
+            pump: tokio::spawn(unconstrained(pump.run(previous))),
             before: self.received,
             is_open: true,
         });

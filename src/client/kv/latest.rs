@@ -11,19 +11,25 @@ use super::watch_options::WatchOptions;
 use crate::client::error::Result;
 use crate::client::jetstream::JsonExt;
 
+/// How often a listing is made again, for keys that are always short of their number are no fault of the count.
+const AGAIN: u32 = 4;
+
 /// Reads the latest entry of each key, deletions included. A key that is written meanwhile may come more than once.
 ///
-/// Beside the listing the server is asked how many subjects there are. One that counts what is left for a consumer in
-/// the moment when an update replaces an entry counts one too few, and the listing of a busy bucket may end before
-/// that key has come; the number of subjects is right all the time. Then the listing is made once more.
+/// Beside the listing the server is asked how many subjects there are. What is left for a consumer it counts one too
+/// few for each update that has replaced an entry and was not counted itself yet: on a busy machine that may be all of
+/// them, and the listing of a busy bucket ends before these keys have come. The number of subjects is right all the
+/// time. Then the listing is made again.
 pub(super) struct Latest {
     bucket: Bucket,
     filters: Filters,
     patience: Patience,
     what: &'static str,
     listing: Listing<LatestEntry>,
-    /// Subjects when the first listing began, if that is known; `None` also for the second one.
+    /// Subjects when the listing began, if that is known.
     subjects: Option<u64>,
+    /// How often it may still be made again.
+    again: u32,
 }
 
 /// The latest entry of a key, as far as it matters here.
@@ -70,9 +76,7 @@ impl Latest {
         patience: Patience,
         what: &'static str,
     ) -> Result<Latest> {
-        let subjects = bucket.count_subjects(&filters);
-        let listing = begin(bucket, &filters, patience, what);
-        let (subjects, listing) = tokio::join!(subjects, listing);
+        let (subjects, listing) = begin(bucket, &filters, patience, what).await;
         Ok(Latest {
             listing: listing?,
             bucket: bucket.clone(),
@@ -80,6 +84,7 @@ impl Latest {
             patience,
             what,
             subjects,
+            again: AGAIN,
         })
     }
 
@@ -89,12 +94,25 @@ impl Latest {
         if let Some(entries) = self.listing.next().await? {
             return Ok(Some(Turn::Entries(entries)));
         }
-        let expected = self.subjects.take();
-        if expected.is_none_or(|subjects| self.listing.distinct >= subjects) {
+        if self.again == 0 || !self.is_short().await {
             return Ok(None);
         }
-        self.listing = begin(&self.bucket, &self.filters, self.patience, self.what).await?;
+        self.again -= 1;
+        let again = begin(&self.bucket, &self.filters, self.patience, self.what);
+        let (subjects, listing) = again.await;
+        self.subjects = subjects;
+        self.listing = listing?;
         Ok(Some(Turn::Again))
+    }
+
+    /// Whether there were more keys at the beginning than have come, and they have not been removed meanwhile.
+    async fn is_short(&self) -> bool {
+        let is_more = |subjects: u64| subjects > self.listing.distinct;
+        if !self.subjects.is_some_and(is_more) {
+            return false;
+        }
+        let subjects = self.bucket.count_subjects(&self.filters).await;
+        subjects.is_some_and(is_more)
     }
 
     /// Whether keys may have come more than once in the present listing.
@@ -103,17 +121,19 @@ impl Latest {
     }
 }
 
+/// Also the number of subjects, if that can be had.
 async fn begin(
     bucket: &Bucket,
     filters: &Filters,
     patience: Patience,
     what: &'static str,
-) -> Result<Listing<LatestEntry>> {
+) -> (Option<u64>, Result<Listing<LatestEntry>>) {
     let options = WatchOptions {
         meta_only: true,
         ..WatchOptions::default()
     };
-    Listing::begin(bucket, filters, options, patience, what, LatestEntry::from).await
+    let listing = Listing::begin(bucket, filters, options, patience, what, LatestEntry::from);
+    tokio::join!(bucket.count_subjects(filters), listing)
 }
 
 impl Bucket {
