@@ -194,7 +194,11 @@ impl Export {
     async fn flush(&mut self) -> Result<()> {
         let buffer = std::mem::take(&mut self.buffer);
         match &mut self.output {
-            Output::File(file) | Output::Spool(file) => file.write(buffer).await,
+            Output::File(file) | Output::Spool(file) => {
+                self.buffer = file.write(buffer).await?;
+                self.buffer.clear();
+                Ok(())
+            }
             Output::Channel => {
                 self.reporter.write(buffer).await;
                 Ok(())

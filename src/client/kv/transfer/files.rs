@@ -53,17 +53,19 @@ impl NewFile {
         &self.part
     }
 
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    /// Gives the buffer back, to be freed or filled by the thread that made it: so memory is used again sooner.
+    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let (path, file) = (self.part.clone(), self.file.take());
-        self.file = blocking(move || {
+        let (file, bytes) = blocking(move || {
             let mut file = file;
             match file.iter_mut().try_for_each(|file| file.write_all(&bytes)) {
-                Ok(()) => Ok(file),
+                Ok(()) => Ok((file, bytes)),
                 Err(error) => Err(failed("write", &path, &error)),
             }
         })
         .await?;
-        Ok(())
+        self.file = file;
+        Ok(bytes)
     }
 
     /// Begins again.
@@ -148,8 +150,9 @@ impl OldFile {
 
     /// The next part; an empty one is the end.
     pub(super) async fn read(&mut self) -> Result<Bytes> {
-        self.with(|file| {
-            let mut part = vec![0; PART];
+        // Made and freed by the same thread, memory is used again sooner.
+        let mut part = vec![0; PART];
+        self.with(move |file| {
             let length = file.read(&mut part)?;
             part.truncate(length);
             Ok(part.into())
