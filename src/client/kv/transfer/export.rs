@@ -180,9 +180,13 @@ impl Export {
         format::write(&mut self.buffer, record);
         self.done.bytes += (self.buffer.len() - before) as u64;
         self.done.entries += 1;
-        match self.buffer.len() < PART {
-            true => Ok(()),
-            false => self.flush().await,
+        if self.buffer.len() < PART {
+            return Ok(());
+        }
+        match &mut self.output {
+            // The server sends on meanwhile, and lines take less memory than entries.
+            Output::File(file) | Output::Spool(file) => file.write(&mut self.buffer).await,
+            Output::Channel => self.flush().await,
         }
     }
 
@@ -192,15 +196,10 @@ impl Export {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
         match &mut self.output {
-            Output::File(file) | Output::Spool(file) => {
-                self.buffer = file.write(buffer).await?;
-                self.buffer.clear();
-                Ok(())
-            }
+            Output::File(file) | Output::Spool(file) => file.flush(&mut self.buffer).await,
             Output::Channel => {
-                self.reporter.write(buffer).await;
+                self.reporter.write(std::mem::take(&mut self.buffer)).await;
                 Ok(())
             }
         }

@@ -6,18 +6,26 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tokio::task::{spawn_blocking, JoinError, JoinHandle};
 
 use crate::client::error::{Code, Error, Result};
 
 /// So much is read at once.
 const PART: usize = 256 * 1024;
 
+/// While a write is on its way no more than this may gather for the next one.
+const GATHERED: usize = 4 * 1024 * 1024;
+
 /// A file that is written beside the one it is to become. Unless it is finished it goes with this.
 pub(super) struct NewFile {
     path: PathBuf,
     part: PathBuf,
     file: Option<File>,
+    writing: Option<Writing>,
 }
+
+/// A write, with the file and the buffer.
+type Writing = JoinHandle<Result<(Option<File>, Vec<u8>)>>;
 
 impl NewFile {
     /// # Errors
@@ -53,23 +61,48 @@ impl NewFile {
         &self.part
     }
 
-    /// Gives the buffer back, to be freed or filled by the thread that made it: so memory is used again sooner.
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    /// Begins to write what has gathered, unless the last write is still on its way and not much has.
+    pub(super) async fn write(&mut self, gathered: &mut Vec<u8>) -> Result<()> {
+        let is_busy = |writing: &Writing| !writing.is_finished();
+        if self.writing.as_ref().is_some_and(is_busy) && gathered.len() < GATHERED {
+            return Ok(());
+        }
+        // Buffers are made and freed by the same thread: so memory is used again sooner.
+        let empty = self.settle().await?;
+        let bytes = std::mem::replace(gathered, empty);
         let (path, file) = (self.part.clone(), self.file.take());
-        let (file, bytes) = blocking(move || {
+        self.writing = Some(spawn_blocking(move || {
             let mut file = file;
             match file.iter_mut().try_for_each(|file| file.write_all(&bytes)) {
                 Ok(()) => Ok((file, bytes)),
                 Err(error) => Err(failed("write", &path, &error)),
             }
-        })
-        .await?;
+        }));
+        Ok(())
+    }
+
+    /// Writes all that has gathered.
+    pub(super) async fn flush(&mut self, gathered: &mut Vec<u8>) -> Result<()> {
+        self.settle().await?;
+        self.write(gathered).await?;
+        self.settle().await?;
+        Ok(())
+    }
+
+    /// Waits for the write that is on its way; gives its buffer, empty.
+    async fn settle(&mut self) -> Result<Vec<u8>> {
+        let Some(writing) = self.writing.take() else {
+            return Ok(Vec::new());
+        };
+        let (file, mut bytes) = outcome(writing.await)?;
         self.file = file;
+        bytes.clear();
         Ok(bytes)
     }
 
     /// Begins again.
     pub(super) async fn clear(&mut self) -> Result<()> {
+        self.settle().await?;
         let (path, file) = (self.part.clone(), self.file.take());
         self.file = blocking(move || {
             let mut file = file;
@@ -86,6 +119,7 @@ impl NewFile {
 
     /// It takes the place of what was there, and has the same permissions.
     pub(super) async fn finish(mut self) -> Result<()> {
+        self.settle().await?;
         let (part, path, file) = (self.part.clone(), self.path.clone(), self.file.take());
         blocking(move || {
             let finished = file.iter().try_for_each(File::sync_all).and_then(|()| {
@@ -118,6 +152,7 @@ fn beside(path: PathBuf, mut options: OpenOptions) -> Result<NewFile> {
                 return Ok(NewFile {
                     part,
                     file: Some(file),
+                    writing: None,
                     path: path.clone(),
                 })
             }
@@ -200,7 +235,10 @@ impl OldFile {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
+    outcome(spawn_blocking(work).await)
+}
+
+fn outcome<T>(done: std::result::Result<Result<T>, JoinError>) -> Result<T> {
     done.unwrap_or_else(|error| Err(Error::new(Code::Internal, error.to_string())))
 }
 
