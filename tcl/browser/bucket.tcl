@@ -81,7 +81,7 @@ oo::class create ::nats::browser::BucketView {
         grid $tab.split -sticky nsew
         grid columnconfigure $tab 0 -weight 1
         grid rowconfigure $tab 1 -weight 1
-        $Path.tabs insert 0 $tab -text Keys
+        $Path.tabs add $tab -text Keys
         $Path.tabs select $tab
     }
 
@@ -290,7 +290,7 @@ proc ::nats::browser::Chart_grid {path} {
 proc ::nats::browser::Place_charts {path} {
     set n 0
     foreach chart [winfo children $path] {
-        grid $chart -row [expr {$n / 2}] -column [expr {$n % 2}] -sticky nsew -padx [Gap] -pady [Gap]
+        grid $chart -row [expr {$n / 2}] -column [expr {$n % 2}] -sticky nsew -padx [list [expr {$n % 2 ? [Gap 2] : 0}] 0] -pady [list 0 [Gap 2]]
         grid rowconfigure $path [expr {$n / 2}] -weight 1 -uniform row
         incr n
     }

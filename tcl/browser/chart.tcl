@@ -45,8 +45,19 @@ oo::class create ::nats::browser::Chart {
         $Canvas create text [expr {1.5 * $em}] [expr {0.7 * $line}] -anchor nw -text $Title -font NatsBrowserBold -fill [::nats::browser::Color text]
         $Canvas create text $right [expr {0.7 * $line}] -anchor ne -text $last -font NatsBrowserBold -fill [::nats::browser::Color accent] -tags last
         set most [my Ceiling]
-        my Grid $left $top $right $bottom $most
-        my Line $left $top $right $bottom $most
+        set span [my Shown_span]
+        my Grid $left $top $right $bottom $most $span
+        my Line $left $top $right $bottom $most $span
+    }
+
+    # As far back as there is something to show, up to the whole span.
+    method Shown_span {} {
+        if {$Points eq {}} { return 60000 }
+        set age [expr {[clock milliseconds] - [lindex $Points 0 0]}]
+        foreach span {60000 120000} {
+            if {$age < $span} { return [expr {min($span, $Span)}] }
+        }
+        return $Span
     }
 
     # The top of the scale: 1, 2 or 5 times a power of ten.
@@ -61,7 +72,7 @@ oo::class create ::nats::browser::Chart {
         return [expr {10 * $power}]
     }
 
-    method Grid {left top right bottom most} {
+    method Grid {left top right bottom most span} {
         set muted [::nats::browser::Color muted]
         set gap [::nats::browser::Gap]
         foreach part {0 0.5 1} {
@@ -69,21 +80,20 @@ oo::class create ::nats::browser::Chart {
             $Canvas create line $left $y $right $y -fill [::nats::browser::Color grid]
             $Canvas create text [expr {$left - $gap}] $y -anchor e -text [{*}$Format [expr {$part * $most}]] -font NatsBrowserSmall -fill $muted
         }
-        set minutes [expr {$Span / 60000}]
-        foreach {part text anchor} [list 0 "\u2212$minutes min" nw 1 now ne] {
+        foreach {part text anchor} [list 0 "\u2212[::nats::browser::Span $span]" nw 1 now ne] {
             $Canvas create text [expr {$left + $part * ($right - $left)}] [expr {$bottom + $gap}] -anchor $anchor -text $text \
                 -font NatsBrowserSmall -fill $muted
         }
     }
 
-    method Line {left top right bottom most} {
+    method Line {left top right bottom most span} {
         set now [clock milliseconds]
-        set from [expr {$now - $Span}]
+        set from [expr {$now - $span}]
         set line {}
         foreach pair $Points {
             lassign $pair time value
             if {$time < $from} continue
-            lappend line [expr {$left + double($time - $from) / $Span * ($right - $left)}] \
+            lappend line [expr {$left + double($time - $from) / $span * ($right - $left)}] \
                 [expr {$bottom - double($value) / $most * ($bottom - $top)}]
         }
         if {[llength $line] < 4} return

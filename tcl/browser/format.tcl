@@ -32,9 +32,9 @@ proc ::nats::browser::Short {value} {
 proc ::nats::browser::Span {ms} {
     set s [expr {max(0, $ms) / 1000}]
     if {$s < 60} { return "$s s" }
-    if {$s < 600} { return "[expr {$s / 60}] min [format %02d [expr {$s % 60}]] s" }
+    if {$s < 600} { return [string cat "[expr {$s / 60}] min" [expr {$s % 60 ? " [format %02d [expr {$s % 60}]] s" : ""}]] }
     if {$s < 3600} { return "[expr {$s / 60}] min" }
-    if {$s < 36000} { return "[expr {$s / 3600}] h [format %02d [expr {$s % 3600 / 60}]] min" }
+    if {$s < 36000} { return [string cat "[expr {$s / 3600}] h" [expr {$s % 3600 / 60 ? " [format %02d [expr {$s % 3600 / 60}]] min" : ""}]] }
     if {$s < 172800} { return "[expr {$s / 3600}] h" }
     return "[expr {$s / 86400}] d"
 }

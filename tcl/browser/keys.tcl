@@ -21,7 +21,7 @@ oo::class create ::nats::browser::Keys {
         my Forget_all
         ttk::frame $path
         set Rows [::nats::browser::Rows new $path.rows {
-            {key Key 30 w} {value Value 40 w} {revision Revision 9 e} {age Age 11 e} {ttl "TTL left" 11 e} {operation Operation 10 w}
+            {key Key 30 w} {value Value 40 w} {revision Revision 10 e} {age Age 12 e} {ttl "TTL left" 12 e} {operation Operation 11 w}
         } [dict create row [list [self] row] selected [list [self] chosen] activated [list [self] activated] \
             toggled [list [self] toggled] menu [list [self] menu]]]
         pack $path.rows -fill both -expand 1
@@ -215,7 +215,7 @@ oo::class create ::nats::browser::Keys {
         if {[string index $name end] eq "."} {
             set lead "$indent[expr {[$Tree is_open $name] ? "\u25be" : "\u25b8"}]"
             set count [$Tree count $name]
-            return [dict create text "$lead [string range [$Tree label $name] 0 end-1]" lead $lead tags [list branch [my Flash_tag $name]] \
+            return [dict create text "$lead [string range [$Tree label $name] 0 end-1]" lead $lead tags [my Flash_tag $name] \
                 values [list "[::nats::browser::Number $count] key[expr {$count == 1 ? "" : "s"}]"]]
         }
         if {![info exists Entries($name)]} { return [dict create text $indent$name values {}] }

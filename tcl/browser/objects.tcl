@@ -92,7 +92,7 @@ oo::class create ::nats::browser::ObjectsView {
     method polled {} {
         set info [$Places info OBJ_$Bucket]
         if {$info eq {}} return
-        ::nats::browser::View_facts $Path.head [list "[::nats::browser::Number [dict size $Infos]] objects" \
+        ::nats::browser::View_facts $Path.head [list "[::nats::browser::Number [dict size $Infos]] object[expr {[dict size $Infos] == 1 ? "" : "s"}]" \
             [::nats::browser::Size [dict get $info state bytes]] [dict get $info config storage]]
         set config [dict get $info config]
         if {$config ne $Config_shown} {

@@ -12,7 +12,7 @@
 #             menu      index x y: the right button
 
 oo::class create ::nats::browser::Rows {
-    variable Path Tree Bar Callbacks Total Top Slots Selected Pending Stretch
+    variable Path Tree Bar Callbacks Total Top Slots Selected Pending Heading Widths
 
     constructor {path columns callbacks args} {
         set Path $path
@@ -20,6 +20,7 @@ oo::class create ::nats::browser::Rows {
         set Bar $path.bar
         set Callbacks $callbacks
         lassign {0 0 0 -1 {}} Total Top Slots Selected Pending
+        set Heading [expr {round([font metrics TkDefaultFont -linespace] * 1.5)}]
         ttk::frame $path
         ttk::treeview $Tree -style NatsRows.Treeview -selectmode browse -columns [lmap c [lrange $columns 1 end] {lindex $c 0}]
         ttk::scrollbar $Bar -orient vertical -command [list [self] scroll]
@@ -31,15 +32,15 @@ oo::class create ::nats::browser::Rows {
             lassign $column name title width anchor
             set id #[incr number]
             $Tree heading $id -text $title -anchor $anchor
-            $Tree column $id -width [::nats::browser::Em $width] -minwidth [::nats::browser::Em 4] -anchor $anchor \
-                -stretch [expr {$number == 0 || $width >= 30}]
+            set stretch [expr {$number == 0 || $width >= 30}]
+            $Tree column $id -width [::nats::browser::Em $width] -minwidth [::nats::browser::Em 4] -anchor $anchor -stretch $stretch
+            lappend Widths [list $id $width $stretch]
         }
         my Bind
         foreach tag {new1 new2 changed1 changed2 gone1 gone2} {
             $Tree tag configure $tag -background [::nats::browser::Color $tag]
         }
         $Tree tag configure muted -foreground [::nats::browser::Color muted]
-        $Tree tag configure branch -font NatsBrowserBold
     }
 
     destructor { after cancel $Pending }
@@ -102,15 +103,37 @@ oo::class create ::nats::browser::Rows {
         $Tree selection set [expr {$place >= 0 && $place < $count ? "s$place" : {}}]
         if {$place >= 0 && $place < $count} { $Tree focus s$place }
         my Show_place
+        # The height of the heading is known once there is a row.
+        if {$count} {
+            set box [$Tree bbox s0]
+            if {$box ne {} && [lindex $box 1] != $Heading} {
+                set Heading [lindex $box 1]
+                my fit
+            }
+        }
+    }
+
+    # The wide columns share the room that the others leave.
+    method Share_width {} {
+        set rest [winfo width $Tree]
+        set shares 0
+        foreach column $Widths {
+            lassign $column id width stretch
+            if {$stretch} { incr shares $width } else { incr rest -[$Tree column $id -width] }
+        }
+        set rest [expr {max($rest - 2, [::nats::browser::Em 24])}]
+        foreach column $Widths {
+            lassign $column id width stretch
+            if {$stretch} { $Tree column $id -width [expr {$rest * $width / $shares}] }
+        }
     }
 
     # As many items as fit into the window.
     method fit {} {
+        my Share_width
         if {![$Tree exists s0]} { $Tree insert {} end -id s0; set Slots 1 }
-        set box [$Tree bbox s0]
-        set heading [expr {$box ne {} ? [lindex $box 1] : [font metrics TkDefaultFont -linespace] * 3 / 2}]
         set height [ttk::style lookup NatsRows.Treeview -rowheight]
-        set wanted [expr {max(1, int(([winfo height $Tree] - $heading - 1) / $height))}]
+        set wanted [expr {max(1, int(([winfo height $Tree] - $Heading - 1) / $height))}]
         while {$Slots < $wanted} {
             if {![$Tree exists s$Slots]} { $Tree insert {} end -id s$Slots }
             incr Slots
@@ -120,7 +143,8 @@ oo::class create ::nats::browser::Rows {
     }
 
     method Show_place {} {
-        if {$Total <= $Slots} { $Bar set 0 1 } else { $Bar set [expr {double($Top) / $Total}] [expr {double($Top + $Slots) / $Total}] }
+        set total [expr {max(1, $Total, $Slots)}]
+        ::nats::browser::Set_bar $Bar [expr {double($Top) / $total}] [expr {double($Top + $Slots) / $total}]
     }
 
     # ---- moving
@@ -196,7 +220,7 @@ oo::class create ::nats::browser::Rows {
         if {![dict exists $Callbacks toggled]} { return 0 }
         set row [{*}[dict get $Callbacks row] $index]
         if {![dict exists $row lead]} { return 0 }
-        expr {[$Tree identify column $x 0] eq "#0" && $x <= [font measure NatsBrowserBold [dict get $row lead]] + [::nats::browser::Gap]}
+        expr {[$Tree identify column $x 0] eq "#0" && $x <= [font measure TkDefaultFont [dict get $row lead]] + [::nats::browser::Gap 2.5]}
     }
 
     method double {x y} {

@@ -3,17 +3,17 @@
 
 oo::class create ::nats::browser::ServerView {
     superclass ::nats::browser::Part
-    variable Path Session Places Charts Backlog
+    variable Path Session Places Charts Asked
 
     constructor {path session places} {
         next $session
         set Path $path
         set Session $session
         set Places $places
-        set Backlog {}
+        set Asked 0
         ttk::frame $path
         ::nats::browser::View_head $path.head Server {}
-        ::nats::browser::Chart_grid $path.charts
+        ::ttk::frame $path.charts
         set span [[$Session samples] span]
         set Charts {}
         foreach {name title format} {
@@ -32,7 +32,6 @@ oo::class create ::nats::browser::ServerView {
         pack $path.title -anchor w -pady [list [::nats::browser::Gap 2] [::nats::browser::Gap]]
         pack $path.slow -fill both -expand 1
         my polled
-        my go ask_consumers
     }
 
     destructor {
@@ -48,8 +47,9 @@ oo::class create ::nats::browser::ServerView {
             set statistics [[$Session connection] statistics]
             ::nats::browser::View_facts $Path.head [list "[dict get $info host]:[dict get $info port]" \
                 "payloads up to [::nats::browser::Size [dict get $info max_payload]]" [expr {[dict get $info tls_required] ? "TLS" : "no TLS"}] \
-                "reconnected [dict get $statistics reconnects] times" "dropped by slow scripts: [::nats::browser::Number [dict get $statistics dropped]]"]
+                "reconnections: [dict get $statistics reconnects]" "dropped for slow scripts: [::nats::browser::Number [dict get $statistics dropped]]"]
         }
+        if {!$Asked && [$Places polled]} { my go ask_consumers }
         set samples [$Session samples]
         lassign $Charts rtt in out bytes
         $rtt show [$samples levels connection rtt]
@@ -60,6 +60,7 @@ oo::class create ::nats::browser::ServerView {
 
     # Every 5 s, of the first hundred streams that have consumers of their own.
     method ask_consumers {} {
+        set Asked 1
         my later 5000 ask_consumers
         if {[$Session status] ne "connected"} return
         set found {}

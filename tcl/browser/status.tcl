@@ -24,7 +24,7 @@ oo::class create ::nats::browser::Status {
     }
 
     destructor {
-        foreach variable $Variables { trace remove variable $variable write [list [self] changed] }
+        foreach variable $Variables { catch {trace remove variable $variable write [list [self] changed]} }
         next
     }
 
@@ -59,8 +59,9 @@ oo::class create ::nats::browser::Status {
         set info [$Session server_info]
         if {$info ne {}} {
             set name [dict get $info server_name]
-            if {[string length $name] > 24} { set name [string range $name 0 10]\u2026 }
-            $Path.server configure -text "$name \u00b7 nats-server [dict get $info version] \u00b7 [dict get $info host]:[dict get $info port]"
+            # A server without a name has its key for one.
+            set name [expr {$name eq [dict get $info server_id] ? "" : "$name \u00b7 "}]
+            $Path.server configure -text "${name}nats-server [dict get $info version] \u00b7 [dict get $info host]:[dict get $info port]"
             $Path.cluster configure -text [expr {[dict exists $info cluster] ? "cluster [dict get $info cluster]" : ""}]
         }
         $Path.rtt configure -text [expr {$Rtt eq {} || $status ne "connected" ? "" : "RTT [format %.2g $Rtt] ms"}]

@@ -4,7 +4,7 @@ namespace eval ::nats::browser {
     variable Colors {
         text #1f2328 muted #656d76 border #d0d7de panel #f6f8fa field #ffffff accent #0969da select #d3e5fb
         good #1a7f37 warn #9a6700 bad #cf222e
-        new1 #b9ebc4 new2 #e2f7e6 changed1 #ffe48f changed2 #fff6d6 gone1 #ffc9c5 gone2 #ffeceb
+        new1 #b9ebc4 new2 #e2f7e6 changed1 #ffedb0 changed2 #fff6d6 gone1 #ffc9c5 gone2 #ffeceb
         line #0969da fill #ddedff grid #eaeef2
     }
 }
@@ -37,6 +37,11 @@ proc ::nats::browser::Prepare_styles {} {
     set line [font metrics TkDefaultFont -linespace]
     ttk::style configure Nats.Treeview -rowheight [expr {round($line * 1.45)}]
     ttk::style configure NatsRows.Treeview -rowheight [expr {round($line * 1.45)}]
+    foreach style {Nats NatsRows} {
+        ttk::style configure $style.Treeview.Cell -padding [list [Gap 1.5] 0]
+        ttk::style configure $style.Treeview.Heading -padding [list [Gap 1.5] [Gap 0.6]]
+    }
+    ttk::style configure NatsRows.Treeview.Item -padding [list [Gap 1.5] 0 0 0]
     # Rows show their own signs, after an indent that the theme knows nothing of.
     ttk::style layout NatsRows.Treeview.Item {
         Treeitem.padding -sticky nswe -children { Treeitem.image -side left -sticky {} Treeitem.text -sticky nswe }
@@ -67,11 +72,11 @@ proc ::nats::browser::Create_theme {} {
             -darkcolor $panel -troughcolor $grid -fieldbackground $field -selectbackground $select \
             -selectforeground $text -insertcolor $text -focuscolor $accent -font TkDefaultFont
         ttk::style map . -foreground [list disabled #8c959f]
-        ttk::style configure TButton -padding [list [Gap 2] [Gap 0.6]] -width 0 -background $field -lightcolor $field \
+        ttk::style configure TButton -relief raised -borderwidth 1 -padding [list [Gap 2] [Gap 0.6]] -width 0 -background $field -lightcolor $field \
             -darkcolor $field -anchor center
         ttk::style map TButton -background [list disabled $panel pressed $grid active #f3f4f6] \
             -lightcolor [list disabled $panel pressed $grid] -darkcolor [list disabled $panel pressed $grid] \
-            -bordercolor [list focus $accent]
+            -bordercolor [list focus $accent !focus $border]
         ttk::style configure Accent.TButton -background #1f883d -foreground white -lightcolor #1f883d -darkcolor #1f883d \
             -bordercolor #1a7f37
         ttk::style map Accent.TButton -background [list disabled $panel pressed #187733 active #1c8139] \
@@ -92,10 +97,10 @@ proc ::nats::browser::Create_theme {} {
             -indicatorsize $small -indent [expr {round($line * 0.9)}]
         ttk::style map Treeview -background [list selected $select] -foreground [list selected $text]
         ttk::style configure Heading -background $panel -foreground $muted -font TkDefaultFont -relief flat \
-            -padding [list [Gap] [Gap 0.6]] -bordercolor $border
+            -padding [list [Gap 1.5] [Gap 0.6]] -bordercolor $border
         ttk::style map Heading -background [list active $grid]
         foreach orient {Vertical Horizontal} {
-            ttk::style configure $orient.TScrollbar -arrowsize $small -gripcount 0 -background #d8dee4 -bordercolor $panel \
+            ttk::style configure $orient.TScrollbar -arrowsize $small -gripcount 0 -gripsize 0 -background #d8dee4 -bordercolor $panel \
                 -lightcolor #d8dee4 -darkcolor #d8dee4 -troughcolor $panel -width $small
             ttk::style map $orient.TScrollbar -background [list disabled $panel active #afb8c1] \
                 -lightcolor [list disabled $panel] -darkcolor [list disabled $panel] -arrowcolor [list disabled $border]
@@ -104,6 +109,5 @@ proc ::nats::browser::Create_theme {} {
         }
         ttk::style configure TPanedwindow -background $panel
         ttk::style configure Sash -sashthickness [Gap 1.4] -gripcount 0 -lightcolor $panel -bordercolor $panel
-        ttk::style configure TSeparator -background $border
     }
 }

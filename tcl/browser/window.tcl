@@ -14,12 +14,12 @@ oo::class create ::nats::browser::Window {
         my Build
         my Bind
         bind $path <Destroy> [list ::nats::browser::Closed %W $path]
+        $Places select server
         my show server
         wm geometry $path [::nats::browser::Em 150]x[::nats::browser::Em 96]
         wm minsize $path [::nats::browser::Em 80] [::nats::browser::Em 50]
         wm deiconify $path
         focus [$Places widget]
-        after idle [list ::nats::browser::Divide $path.split [::nats::browser::Em 42]]
     }
 
     destructor {
@@ -33,13 +33,14 @@ oo::class create ::nats::browser::Window {
         ttk::panedwindow $Path.split -orient horizontal
         ttk::frame $Path.split.right -padding [list $gap 0 0 0]
         set Status [::nats::browser::Status new $Path.status $Session]
-        ttk::separator $Path.line -orient horizontal
+        frame $Path.line -height 1 -background [::nats::browser::Color border]
         set Places [::nats::browser::Places new $Path.split.places $Session [list [self] show]]
         $Path.split add $Path.split.places -weight 0
         $Path.split add $Path.split.right -weight 1
         pack $Path.status -side bottom -fill x
         pack $Path.line -side bottom -fill x
         pack $Path.split -fill both -expand 1 -padx $gap -pady $gap
+        bind $Path.split <Configure> [list ::nats::browser::Divide $Path.split %w [::nats::browser::Em 42]]
     }
 
     method Bind {} {
@@ -190,11 +191,15 @@ proc ::nats::browser::Closed {widget path} {
     $object destroy
 }
 
-# The place of a sash, once the window has its size.
-proc ::nats::browser::Divide {paned position} {
-    if {![winfo exists $paned]} return
-    update idletasks
-    $paned sashpos 0 $position
+# The place of the sash, as soon as the window has its size.
+proc ::nats::browser::Divide {paned width position} {
+    if {$width < 2 * $position} return
+    bind $paned <Configure> {}
+    after idle [list ::nats::browser::Set_sash $paned $position]
+}
+
+proc ::nats::browser::Set_sash {paned position} {
+    if {[winfo exists $paned]} { $paned sashpos 0 $position }
 }
 
 # A tab of the notebook in the view.
