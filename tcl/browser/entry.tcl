@@ -145,8 +145,10 @@ oo::class create ::nats::browser::Entry {
         set Exact [expr {[string length $Bytes] <= $Limit}]
         switch $Format {
             hex {
-                set Exact [expr {[string length $Bytes] <= $Limit / 4}]
-                set content [::nats::browser::Hex_dump [string range $Bytes 0 $Limit/4-1]]
+                # A dump has four times as many characters.
+                set limit [expr {$Limit / 4}]
+                set Exact [expr {[string length $Bytes] <= $limit}]
+                set content [::nats::browser::Hex_dump [string range $Bytes 0 $limit-1]]
             }
             json { set content [expr {$Exact ? [::nats::browser::Json_pretty [::nats::browser::To_text $Bytes]] : [::nats::browser::To_text $part]}] }
             text { set content [::nats::browser::To_text $part] }

@@ -61,7 +61,7 @@ oo::class create ::nats::browser::Keys {
         if {$Watcher ne {} && [info object isa object $Watcher]} { $Watcher destroy }
         set Watcher {}
         my Forget_all
-        set Watcher [$Kv watch > -meta_only true -callback [list [self] on_entry] -state_callback [list [self] on_state]]
+        set Watcher [$Kv watch > -meta_only true -idle_heartbeat 2000 -callback [list [self] on_entry] -state_callback [list [self] on_state]]
         my later 30 refresh
     }
 

@@ -75,10 +75,10 @@ oo::class create ::nats::browser::Places {
             set started [clock milliseconds]
             try {
                 my Take [[$Session js] stream_infos]
-                my poll_consumers
-                my Count_objects
                 set Poll_error {}
                 set Polled 1
+                my go count_objects
+                my poll_consumers
                 event generate [winfo toplevel $Path] <<NatsBrowserPolled>>
             } on error {message options} {
                 # Said once, not every two seconds.
@@ -101,7 +101,7 @@ oo::class create ::nats::browser::Places {
             dict lappend items $kind [list $kind $short]
             my Item [list group $kind] [list $kind $short] $short [my Count $kind $name $state] [::nats::browser::Size [dict get $state bytes]]
             [$Session samples] add "stream $name" [dict create messages [dict get $state messages] bytes [dict get $state bytes] \
-                last_seq [dict get $state last_seq] subjects [expr {[dict exists $state num_subjects] ? [dict get $state num_subjects] : 0}]]
+                last_seq [dict get $state last_seq] subjects [my Subjects $info]]
         }
         [$Session samples] keep_only "stream *" [lmap name [dict keys $Infos] {string cat "stream " $name}]
         dict for {kind present} $items {
@@ -121,11 +121,16 @@ oo::class create ::nats::browser::Places {
 
     method Count {kind stream state} {
         switch $kind {
-            kv { set count [expr {[dict exists $state num_subjects] ? [dict get $state num_subjects] : 0}] }
+            kv { set count [my Subjects [dict get $Infos $stream]] }
             os { set count [expr {[dict exists $Objects $stream] ? [dict get $Objects $stream count] : ""}] }
             stream { set count [dict get $state messages] }
         }
         ::nats::browser::Number $count
+    }
+
+    # Not told of a stream that is empty.
+    method Subjects {info} {
+        expr {[dict exists $info state num_subjects] ? [dict get $info state num_subjects] : 0}
     }
 
     # Makes or refreshes an item, in its place by name.
@@ -187,12 +192,12 @@ oo::class create ::nats::browser::Places {
     }
 
     # Of an object store the stream's figures don't tell how many objects there are: they are listed after a change.
-    method Count_objects {} {
+    method count_objects {} {
         dict for {name info} $Infos {
             if {![string match OBJ_?* $name]} continue
             set last [dict get $info state last_seq]
             if {[dict exists $Objects $name] && [dict get $Objects $name last] == $last} continue
-            if {[dict get $info state num_subjects] > 5000} continue
+            if {[my Subjects $info] > 5000} continue
             set store [[$Session js] bind_object_store [string range $name 4 end]]
             set names [$store names]
             $store destroy
