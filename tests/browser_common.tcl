@@ -43,7 +43,7 @@ namespace eval ::bt {
     }
 
     proc until {condition} {
-        uplevel 1 [list ::t::wait_until $condition 12000]
+        uplevel 1 [list ::t::wait_until $condition 30000]
     }
 
     proc show {W place {key {}}} {

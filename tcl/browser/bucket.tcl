@@ -259,7 +259,16 @@ oo::class create ::nats::browser::BucketView {
     }
 
     method go_to {key} {
-        if {$Keys eq {}} { my later 50 go_to $key } else { $Keys select $key }
+        if {$Keys eq {}} {
+            my later 50 go_to $key
+            return
+        }
+        if {$Filter ne {}} {
+            set Filter {}
+            my never filter
+            my filter
+        }
+        $Keys select $key
     }
 }
 

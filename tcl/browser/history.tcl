@@ -13,7 +13,7 @@ oo::class create ::nats::browser::History {
         ttk::panedwindow $path -orient horizontal
         ttk::frame $path.left
         ttk::treeview $path.left.list -style Nats.Treeview -columns {operation size stored} -selectmode extended -height 5
-        foreach {column title width anchor} {#0 Revision 12 w operation Operation 10 w size Size 9 e stored Stored 22 w} {
+        foreach {column title width anchor} {#0 Revision 12 w operation Operation 10 w size Size 9 e stored Stored 20 w} {
             $path.left.list heading $column -text $title -anchor $anchor
             $path.left.list column $column -width [::nats::browser::Em $width] -anchor $anchor -stretch [expr {$column eq "stored"}]
         }
@@ -70,7 +70,7 @@ oo::class create ::nats::browser::History {
             set revision [dict get $entry revision]
             dict set Entries $revision [dict replace $entry value [$Session to_bytes [dict get $entry value]]]
             $list insert {} end -id $revision -text $revision -values [list [dict get $entry operation] \
-                [::nats::browser::Size [string length [dict get $Entries $revision value]]] [::nats::browser::Time [dict get $entry created]]]
+                [::nats::browser::Size [string length [dict get $Entries $revision value]]] [string range [::nats::browser::Time [dict get $entry created]] 0 18]]
         }
         set selected [lmap revision $selected { if {![$list exists $revision]} continue; set revision }]
         if {$selected eq {}} { set selected [lindex [$list children {}] 0] }

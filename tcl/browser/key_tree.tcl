@@ -51,23 +51,19 @@ oo::class create ::nats::browser::KeyTree {
     # A key that is not there yet.
     method add {key} {
         set member $key
+        # Written out, for this is done for each of very many keys.
         while 1 {
-            set branch [my parent $member]
-            if {![info exists Members($branch)]} {
-                set Members($branch) {}
-                set Count($branch) 0
-            }
-            incr Count($branch)
+            set branch [string range $member 0 [string last . $member end-1]]
+            if {[incr Count($branch)] == 1 && ![info exists Members($branch)]} { set Members($branch) {} }
             if {![dict exists $Members($branch) $member]} {
                 dict set Members($branch) $member {}
-                my Insert $branch $member
+                if {[info exists Sorted($branch)]} { my Insert $branch $member }
             }
             if {$branch eq {}} break
             set member $branch
         }
         incr Total
-        unset -nocomplain All
-        my Stale
+        unset -nocomplain All Rows
     }
 
     method remove {key} {
@@ -95,7 +91,6 @@ oo::class create ::nats::browser::KeyTree {
 
     # While many come, sorting once in the end is cheaper than keeping order.
     method Insert {branch member} {
-        if {![info exists Sorted($branch)]} return
         set order $Sorted($branch)
         set Sorted($branch) {}
         if {[llength $order] == $Many || [incr Fresh($branch)] > 500} {

@@ -4,7 +4,7 @@
 oo::class create ::nats::browser::Keys {
     superclass ::nats::browser::Part
     variable Path Session Kv Bucket Limits Callbacks Watcher Loaded Entries Tree Rows List Members_changed Selected \
-        Filter_text Flat Show_deleted Values Flashes Leaving Expiring Cost Update_count
+        Filter_text Flat Show_deleted Values Flashes Leaving Expiring Cost Refreshing
 
     # callbacks: a dict of command prefixes: selected key; changed (of the selected key); activated key; menu key x y;
     # counted text.
@@ -50,7 +50,7 @@ oo::class create ::nats::browser::Keys {
         array unset Entries
         array set Entries {}
         $Tree clear
-        lassign {0 1 {} {} {} {} 0} Loaded Members_changed Values Flashes Leaving Expiring Update_count
+        lassign {0 1 {} {} {} {} 0} Loaded Members_changed Values Flashes Leaving Expiring Refreshing
     }
 
     # ---- the watch
@@ -91,18 +91,24 @@ oo::class create ::nats::browser::Keys {
                 $Tree add $key
                 set Members_changed 1
             }
-            dict unset Leaving $key
+            if {$known} { dict unset Leaving $key }
         } elseif {$known} {
             # Shown as deleted for a moment.
             dict set Leaving $key [clock milliseconds]
         }
-        if {$operation eq "PUT" && ($ttl ne {} || [dict get $Limits ttl] > 0)} { dict set Expiring $key {} } else { dict unset Expiring $key }
+        if {$operation eq "PUT" && ($ttl ne {} || [dict get $Limits ttl] > 0)} {
+            dict set Expiring $key {}
+        } elseif {$known} {
+            dict unset Expiring $key
+        }
         if {$Loaded} {
             my Flash $key [expr {$operation ne "PUT" ? "gone" : $known ? "changed" : "new"}]
-            incr Update_count
             if {$key eq $Selected} { {*}[dict get $Callbacks changed] $key }
         }
-        my later [expr {max(60, min(2000, 10 * $Cost))}] refresh
+        if {!$Refreshing} {
+            set Refreshing 1
+            my later [expr {max(60, min(2000, 10 * $Cost))}] refresh
+        }
     }
 
     method Is_member {key} { $Tree has $key }
@@ -171,6 +177,7 @@ oo::class create ::nats::browser::Keys {
 
     method refresh {} {
         set started [clock milliseconds]
+        set Refreshing 0
         if {$Members_changed} {
             set Members_changed 0
             set List [expr {$Filter_text ne {} || $Flat ? [my Matching] : [$Tree rows]}]

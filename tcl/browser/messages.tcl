@@ -22,6 +22,10 @@ oo::class create ::nats::browser::Messages {
         set gap [::nats::browser::Gap 2]
         ttk::frame $Path -padding $gap
         ttk::frame $Path.bar
+        ttk::checkbutton $Path.bar.follow -text Follow -variable [my varname Follow] -command [my on follow_toggled]
+        ttk::button $Path.bar.publish -text Publish\u2026 -command [list [self] ask_publish]
+        # What is packed last is cut first when the window is narrow.
+        pack $Path.bar.publish $Path.bar.follow -side right -padx [list $gap 0]
         foreach {name text method} {first First first older Older older newer Newer newer last Last last} {
             ttk::button $Path.bar.$name -text $text -command [my on $method]
             pack $Path.bar.$name -side left -padx [list 0 [::nats::browser::Gap]]
@@ -30,16 +34,13 @@ oo::class create ::nats::browser::Messages {
         ttk::entry $Path.bar.from -width 14 -textvariable [my varname From]
         ttk::label $Path.bar.subject_label -text Subject -style NatsMuted.TLabel
         ttk::entry $Path.bar.subject -width 16 -textvariable [my varname Subject]
-        ttk::checkbutton $Path.bar.follow -text Follow -variable [my varname Follow] -command [my on follow_toggled]
-        ttk::button $Path.bar.publish -text Publish\u2026 -command [list [self] ask_publish]
         pack $Path.bar.from_label $Path.bar.from $Path.bar.subject_label $Path.bar.subject -side left -padx [list $gap 0]
-        pack $Path.bar.publish $Path.bar.follow -side right -padx [list $gap 0]
         if {[$Session read_only]} { $Path.bar.publish state disabled }
         bind $Path.bar.from <Return> [my on from]
         bind $Path.bar.subject <Return> [my on apply]
         ttk::panedwindow $Path.split -orient vertical
         set Rows [::nats::browser::Rows new $Path.split.list {
-            {seq Sequence 10 w} {time Time 24 w} {subject Subject 30 w} {size Size 10 e} {data Data 44 w}
+            {seq Sequence 12 w} {time Time 24 w} {subject Subject 30 w} {size Size 10 e} {data Data 44 w}
         } [dict create row [list [self] row] selected [list [self] selected] activated [list [self] activated]]]
         ttk::panedwindow $Path.split.one -orient horizontal
         ttk::frame $Path.split.one.head

@@ -2,7 +2,8 @@
 # which are filled anew when the table is scrolled.
 #
 #     Rows new path columns callbacks ?-option value ...?
-#         columns      a list of {name title width anchor}; width in ems; the first one is the tree column
+#         columns      a list of {name title width anchor}; width in ems, from 30 on a share of the room that there is; the
+#                      first one is the tree column
 #         callbacks    a dict of command prefixes:
 #             row       index -> a dict: text, values, and as needed tags and lead; lead is the part of text before the
 #                       label, on which a click toggles the row
@@ -32,7 +33,7 @@ oo::class create ::nats::browser::Rows {
             lassign $column name title width anchor
             set id #[incr number]
             $Tree heading $id -text $title -anchor $anchor
-            set stretch [expr {$number == 0 || $width >= 30}]
+            set stretch [expr {$width >= 30}]
             $Tree column $id -width [::nats::browser::Em $width] -minwidth [::nats::browser::Em 4] -anchor $anchor -stretch $stretch
             lappend Widths [list $id $width $stretch]
         }
@@ -183,7 +184,7 @@ oo::class create ::nats::browser::Rows {
     method step {amount} {
         set page [expr {max(1, $Slots - 1)}]
         set amount [dict get [dict create -1 -1 1 1 page $page -page -$page all $Total -all -$Total] $amount]
-        my choose [expr {$Selected < 0 ? 0 : max(0, min($Total - 1, $Selected + $amount))}]
+        my choose [expr {max(0, min($Total - 1, $Selected + $amount))}]
     }
 
     method toggle {how} {

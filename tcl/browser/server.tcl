@@ -28,7 +28,7 @@ oo::class create ::nats::browser::ServerView {
             {#0 Consumer 24 w 1} {stream Stream 20 w 1} {pending Pending 12 e 0} {unacked "Not acknowledged" 17 e 0} {last "Last delivery" 16 e 0}
         }
         pack $path.head -fill x
-        pack $path.charts -fill both -expand 1
+        pack $path.charts -fill both -expand 1 -pady [list [::nats::browser::Gap 3] 0]
         pack $path.title -anchor w -pady [list [::nats::browser::Gap 2] [::nats::browser::Gap]]
         pack $path.slow -fill both -expand 1
         my polled

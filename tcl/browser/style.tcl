@@ -54,19 +54,20 @@ proc ::nats::browser::Prepare_styles {} {
     ttk::style configure NatsNotice.TFrame -background [Color changed2]
 }
 
-# A theme for programs that have none of their own, nats-browser first of all: plain, light, flat.
+# A theme for programs that have none of their own, nats-browser first of all: plain, light, flat. Called again when the
+# scaling has changed.
 proc ::nats::browser::Use_theme {} {
-    if {"natsbrowser" ni [ttk::style theme names]} { Create_theme }
+    if {"natsbrowser" ni [ttk::style theme names]} { ttk::style theme create natsbrowser -parent clam }
+    Set_theme
     ttk::style theme use natsbrowser
     option add *Text.background [Color field] widgetDefault
 }
 
-proc ::nats::browser::Create_theme {} {
+proc ::nats::browser::Set_theme {} {
     variable Colors
     dict with Colors {}
     set line [font metrics TkDefaultFont -linespace]
     set small [expr {round($line * 0.7)}]
-    ttk::style theme create natsbrowser -parent clam
     ttk::style theme settings natsbrowser {
         ttk::style configure . -background $panel -foreground $text -bordercolor $border -lightcolor $panel \
             -darkcolor $panel -troughcolor $grid -fieldbackground $field -selectbackground $select \
