@@ -161,13 +161,16 @@ oo::class create ::nats::browser::BucketView {
 
     method selected {key} {
         if {$key eq [$Entry key]} return
-        if {[$Entry dirty] && ![$Session read_only] && [$Entry key] ne {}} {
+        if {[$Entry unsaved]} {
             ::nats::browser::Confirm [winfo toplevel $Path] "Leave \u201c[$Entry key]\u201d without saving?" \
                 "What was typed is lost." Leave [list [self] show_key $key]
             return
         }
         my show_key $key
     }
+
+    # The key whose value was typed over and not saved.
+    method unsaved {} { expr {$Entry ne {} && [$Entry unsaved] ? [$Entry key] : ""} }
 
     method show_key {key} {
         if {$key eq {}} {

@@ -59,6 +59,8 @@ oo::class create ::nats::browser::Entry {
     method text {} { return $Path.value.text }
     method revision {} { return $Base }
     method dirty {} { $Path.value.text edit modified }
+    # What was typed and would be lost.
+    method unsaved {} { expr {[my dirty] && [my Editable]} }
     method format {} { return $Format }
 
     method clear {} {
@@ -86,9 +88,13 @@ oo::class create ::nats::browser::Entry {
         } trap {NATS ErrKeyNotFound} {} {
             set entry {}
         }
+        if {$entry ne {}} {
+            dict set entry value [$Session exact_bytes [dict get $entry bucket] $Key [dict get $entry value]]
+        }
         if {$request == $Request} { my Take $entry }
     }
 
+    # The value is bytes.
     method Take {entry} {
         grid remove $Path.notice
         set Deleted [expr {$entry eq {}}]
@@ -100,7 +106,7 @@ oo::class create ::nats::browser::Entry {
             $Path.bar.meta configure -text "deleted \u00b7 saving creates it again"
         } else {
             set Base [dict get $entry revision]
-            set Bytes [$Session to_bytes [dict get $entry value]]
+            set Bytes [dict get $entry value]
             my Tell_meta $entry
         }
         my Show
@@ -156,7 +162,13 @@ oo::class create ::nats::browser::Entry {
         $Path.value.text configure -wrap [expr {$Format eq "hex" ? "none" : "word"}]
         ::nats::browser::Fill_text $Path.value $content [expr {[my Editable] ? "normal" : "disabled"}]
         if {$Format eq "json"} { ::nats::browser::Color_json $Path.value }
-        if {!$Exact} { my Notice "Only the first part is shown; values of this size are not edited here." 0 }
+        if {![$Session is_writable $Bytes]} {
+            set Exact 0
+            $Path.value.text configure -state disabled
+            my Notice "The application's connection makes text of values (-utf8_convert): binary ones are not edited here." 0
+        } elseif {!$Exact} {
+            my Notice "Only the first part is shown; values of this size are not edited here." 0
+        }
         my Enable
     }
 

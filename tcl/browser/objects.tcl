@@ -137,6 +137,7 @@ oo::class create ::nats::browser::ObjectsView {
     }
 
     # Watchers go on after a reconnection; one of a connection that was closed and opened again has to be made anew.
+    method unsaved {} {}
     method connected {} {
         if {$Watcher eq {} || [set [info object namespace [$Watcher consumer]]::last_error] eq {}} return
         $Watcher destroy

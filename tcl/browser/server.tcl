@@ -83,6 +83,7 @@ oo::class create ::nats::browser::ServerView {
         foreach row $rows { $Path.slow.tree item [lindex $row 0] -text [lindex $row 0 1] }
     }
 
+    method unsaved {} {}
     method connected {} {}
     method ready {} { $Places polled }
     method focus_main {} { focus $Path.slow.tree }

@@ -49,6 +49,21 @@ oo::class create ::nats::browser::Session {
         return $bytes
     }
 
+    # The bytes of a key's latest entry where the application's connection makes text of them and that is not sure: bytes
+    # that are no UTF-8 look like characters then. The API's own answer has them in base64.
+    method exact_bytes {bucket key value} {
+        if {![$Connection cget -utf8_convert] || ![regexp {[\u0080-\u00ff]} $value]} { return [my to_bytes $value] }
+        set question [::nats::json object last_by_subj [::nats::json quote \$KV.$bucket.$key]]
+        set answer [::nats::json decode [$Connection request [$Js api_prefix].STREAM.MSG.GET.KV_$bucket $question]]
+        if {![dict exists $answer message]} { return [my to_bytes $value] }
+        binary decode base64 [expr {[dict exists $answer message data] ? [dict get $answer message data] : ""}]
+    }
+
+    # Whether bytes can be written through the connection.
+    method is_writable {bytes} {
+        expr {![$Connection cget -utf8_convert] || [::nats::browser::To_bytes [::nats::browser::To_text $bytes]] eq $bytes}
+    }
+
     # A call has failed. What ends together with the window or the connection is no failure worth telling.
     method failed {message options} {
         set code [dict get $options -errorcode]

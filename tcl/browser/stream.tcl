@@ -126,6 +126,7 @@ oo::class create ::nats::browser::StreamView {
         if {[$tree exists $name]} { $tree selection set [list $name] } else { my later 200 show_consumer $name }
     }
 
+    method unsaved {} {}
     method connected {} {}
     method ready {} { expr {[$Places info $Stream] ne {}} }
     method focus_main {} { focus [$Messages widget] }

@@ -51,6 +51,7 @@ oo::class create ::nats::browser::Window {
         } {
             bind $Path <$keys> "[list [self] $method]; break"
         }
+        wm protocol $Path WM_DELETE_WINDOW [list [self] close]
         bind $Path <Key-Delete> [list [self] delete_key %W delete]
         bind $Path <Shift-Delete> [list [self] delete_key %W purge]
         bind $Path <Control-Key> {if {[string match {[1-4]} %K]} { ::nats::browser::Tab %W [expr {%K - 1}] }}
@@ -68,8 +69,13 @@ oo::class create ::nats::browser::Window {
 
     # ---- places
 
-    method show {place} {
+    method show {place {sure 0}} {
         if {$place eq $Place} return
+        if {!$sure && $View ne {} && [$View unsaved] ne {}} {
+            $Places select $Place
+            my Ask_to_leave [list [self] leave $place]
+            return
+        }
         lassign $place kind name consumer
         if {$kind eq "consumer" && [lrange $Place 0 1] in [list [list stream $name] [list consumer $name]]} {
             set Place $place
@@ -94,6 +100,15 @@ oo::class create ::nats::browser::Window {
         if {$kind eq "consumer"} { $View show_consumer $consumer }
     }
 
+    method leave {place} {
+        $Places select $place
+        my show $place 1
+    }
+
+    method Ask_to_leave {command} {
+        ::nats::browser::Confirm $Path "Leave \u201c[$View unsaved]\u201d without saving?" "What was typed is lost." Leave $command
+    }
+
     method go_to {place key} {
         if {[lindex $place 0] ni {server kv os stream consumer}} { ::nats::browser::Fail "Invalid place \"$place\"" }
         $Places select $place
@@ -104,7 +119,7 @@ oo::class create ::nats::browser::Window {
     method polled {} {
         if {$View ne {}} { $View polled }
         # A place that is gone has been left by the tree.
-        if {[$Places place] ne $Place} { my show [$Places place] }
+        if {[$Places place] ne $Place} { my show [$Places place] 1 }
     }
 
     method status {status} {
@@ -126,7 +141,9 @@ oo::class create ::nats::browser::Window {
     method focus_filter {} { $View focus_filter }
     method new {} { $View new }
     method save {} { $View save }
-    method close {} { destroy $Path }
+    method close {} {
+        if {[$View unsaved] ne {}} { my Ask_to_leave [list destroy $Path] } else { destroy $Path }
+    }
 
     # In a text or a field the key deletes a character.
     method delete_key {widget method} {
