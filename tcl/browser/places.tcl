@@ -62,6 +62,9 @@ oo::class create ::nats::browser::Places {
             $Tree selection set [list $place]
             $Tree focus $place
             $Tree see $place
+        } else {
+            # An event of an earlier selection may be on its way.
+            $Tree selection set {}
         }
         set Place $place
     }

@@ -114,24 +114,9 @@ oo::class create ::nats::browser::Rows {
         }
     }
 
-    # The wide columns share the room that the others leave.
-    method Share_width {} {
-        set rest [winfo width $Tree]
-        set shares 0
-        foreach column $Widths {
-            lassign $column id width stretch
-            if {$stretch} { incr shares $width } else { incr rest -[$Tree column $id -width] }
-        }
-        set rest [expr {max($rest - 2, [::nats::browser::Em 24])}]
-        foreach column $Widths {
-            lassign $column id width stretch
-            if {$stretch} { $Tree column $id -width [expr {$rest * $width / $shares}] }
-        }
-    }
-
     # As many items as fit into the window.
     method fit {} {
-        my Share_width
+        ::nats::browser::Share_width $Tree $Widths
         if {![$Tree exists s0]} { $Tree insert {} end -id s0; set Slots 1 }
         set height [ttk::style lookup NatsRows.Treeview -rowheight]
         set wanted [expr {max(1, int(([winfo height $Tree] - $Heading - 1) / $height))}]

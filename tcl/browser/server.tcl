@@ -25,7 +25,7 @@ oo::class create ::nats::browser::ServerView {
         ::nats::browser::Place_charts $path.charts
         ttk::label $path.title -text "Slow consumers: the longest backlogs" -style NatsBold.TLabel
         ::nats::browser::Table $path.slow {
-            {#0 Consumer 24 w 1} {stream Stream 20 w 1} {pending Pending 12 e 0} {unacked "Not acknowledged" 17 e 0} {last "Last delivery" 16 e 0}
+            {#0 Consumer 24 w 1} {stream Stream 20 w 1} {pending Pending 11 e 0} {unacked "Ack pending" 14 e 0} {last "Last delivery" 16 e 0}
         }
         pack $path.head -fill x
         pack $path.charts -fill both -expand 1 -pady [list [::nats::browser::Gap 3] 0]
@@ -45,9 +45,12 @@ oo::class create ::nats::browser::ServerView {
             $Path.head.title configure -text [expr {[dict exists $info cluster] ? "Cluster [dict get $info cluster]" : "Server"}]
             $Path.head.kind configure -text "nats-server [dict get $info version]"
             set statistics [[$Session connection] statistics]
-            ::nats::browser::View_facts $Path.head [list "[dict get $info host]:[dict get $info port]" \
-                "payloads up to [::nats::browser::Size [dict get $info max_payload]]" [expr {[dict get $info tls_required] ? "TLS" : "no TLS"}] \
-                "reconnections: [dict get $statistics reconnects]" "dropped for slow scripts: [::nats::browser::Number [dict get $statistics dropped]]"]
+            set facts [list "[dict get $info host]:[dict get $info port]" \
+                "payloads up to [::nats::browser::Size [dict get $info max_payload]]" [expr {[dict get $info tls_required] ? "TLS" : "no TLS"}]]
+            foreach {name text} {reconnects reconnections dropped "messages dropped, the script is slow"} {
+                if {[dict get $statistics $name] > 0} { lappend facts "[::nats::browser::Number [dict get $statistics $name]] $text" }
+            }
+            ::nats::browser::View_facts $Path.head $facts
         }
         if {!$Asked && [$Places polled]} { my go ask_consumers }
         set samples [$Session samples]

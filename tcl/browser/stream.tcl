@@ -37,8 +37,8 @@ oo::class create ::nats::browser::StreamView {
         set tab $Path.tabs.consumers
         ttk::frame $tab -padding [::nats::browser::Gap 2]
         ::nats::browser::Table $tab.list {
-            {#0 Name 20 w 1} {kind Kind 8 w 0} {pending Pending 10 e 0} {unacked "Not acknowledged" 16 e 0} {again Redelivered 12 e 0}
-            {waiting "Waiting pulls" 13 e 0} {floor "Acknowledged up to" 18 e 0} {last "Last delivery" 14 e 0}
+            {#0 Name 20 w 1} {kind Kind 8 w 0} {pending Pending 10 e 0} {unacked "Ack pending" 13 e 0} {again Redelivered 13 e 0}
+            {waiting "Pulls waiting" 14 e 0} {floor "Ack floor" 11 e 0} {last "Last delivery" 15 e 0}
         }
         ttk::label $tab.title -style NatsMuted.TLabel -text "Configuration"
         ::nats::browser::Text_pane $tab.config -height 10
@@ -153,11 +153,14 @@ proc ::nats::browser::Table {path columns} {
     ttk::treeview $path.tree -style NatsRows.Treeview -columns $names -selectmode browse -height 6
     ttk::scrollbar $path.bar -orient vertical -command [list $path.tree yview]
     $path.tree configure -yscrollcommand [list ::nats::browser::Set_bar $path.bar]
+    set widths {}
     foreach column $columns {
         lassign $column name title width anchor stretch
         $path.tree heading $name -text $title -anchor $anchor
         $path.tree column $name -width [Em $width] -anchor $anchor -stretch $stretch
+        lappend widths [list $name $width $stretch]
     }
+    bind $path.tree <Configure> [list ::nats::browser::Share_width $path.tree $widths]
     grid $path.tree $path.bar -sticky nsew
     grid columnconfigure $path 0 -weight 1
     grid rowconfigure $path 0 -weight 1

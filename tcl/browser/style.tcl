@@ -24,6 +24,22 @@ proc ::nats::browser::Gap {{n 1}} {
     expr {max(1, round($n * [font metrics TkDefaultFont -linespace] / 4.0))}
 }
 
+# Columns of a tree that share the room that the others leave: a list of {column width shares}, where shares is false for
+# the others.
+proc ::nats::browser::Share_width {tree columns} {
+    set rest [winfo width $tree]
+    set total 0
+    foreach column $columns {
+        lassign $column id width shares
+        if {$shares} { incr total $width } else { incr rest -[$tree column $id -width] }
+    }
+    set rest [expr {max($rest - 2, [Em $total] / 3)}]
+    foreach column $columns {
+        lassign $column id width shares
+        if {$shares} { $tree column $id -width [expr {$rest * $width / $total}] }
+    }
+}
+
 # The styles of a window's widgets, in whatever theme the application uses. Called again when that changes.
 proc ::nats::browser::Prepare_styles {} {
     foreach {name base size weight} {
@@ -96,6 +112,7 @@ proc ::nats::browser::Set_theme {} {
             -lightcolor [list selected $field] -padding [list selected [list [Gap 3] [Gap 0.8]]] -expand [list selected {0 0 0 0}]
         ttk::style configure Treeview -background $field -fieldbackground $field -bordercolor $border -lightcolor $field \
             -indicatorsize $small -indent [expr {round($line * 0.9)}]
+        ttk::style configure Item -indicatorsize $small -indicatormargins [list [Gap 0.5] [Gap 0.5] [Gap] [Gap 0.5]]
         ttk::style map Treeview -background [list selected $select] -foreground [list selected $text]
         ttk::style configure Heading -background $panel -foreground $muted -font TkDefaultFont -relief flat \
             -padding [list [Gap 1.5] [Gap 0.6]] -bordercolor $border
