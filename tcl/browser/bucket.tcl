@@ -57,8 +57,11 @@ oo::class create ::nats::browser::BucketView {
         ttk::checkbutton $tab.bar.tree -text Tree -variable [my varname Tree_shown] -command [list [self] tree_toggled]
         ttk::checkbutton $tab.bar.deleted -text Deleted -variable [my varname Deleted_shown] -command [list [self] deleted_toggled]
         ttk::button $tab.bar.new -text "New key\u2026" -command [list [self] new]
-        pack $tab.bar.label $tab.bar.filter $tab.bar.count -side left -padx [list 0 [expr {2 * $gap}]]
+        # What is packed last is cut first when the window is narrow.
         pack $tab.bar.new $tab.bar.deleted $tab.bar.tree -side right -padx [list [expr {2 * $gap}] 0]
+        pack $tab.bar.label -side left -padx [list 0 [expr {2 * $gap}]]
+        pack $tab.bar.count -side right -padx [list [expr {2 * $gap}] 0]
+        pack $tab.bar.filter -side left -fill x -expand 1
         if {[$Session read_only]} { $tab.bar.new state disabled }
         bind $tab.bar.filter <KeyRelease> [list [self] typed]
         bind $tab.bar.filter <Escape> "[list [self] clear_filter]; break"

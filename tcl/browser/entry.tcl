@@ -33,8 +33,8 @@ oo::class create ::nats::browser::Entry {
         ttk::combobox $Path.bar.format -values {auto text json hex} -state readonly -width 6 -textvariable [my varname Chosen]
         bind $Path.bar.format <<ComboboxSelected>> [list [self] format_chosen]
         ttk::label $Path.bar.label -text "Show as" -style NatsMuted.TLabel
-        pack $Path.bar.meta -side left
         pack $Path.bar.format $Path.bar.label -side right -padx [list $gap 0]
+        pack $Path.bar.meta -side left
         ::nats::browser::Text_pane $Path.value
         ttk::frame $Path.buttons
         ttk::button $Path.buttons.save -text Save -style Accent.TButton -command [my on save]
@@ -44,8 +44,8 @@ oo::class create ::nats::browser::Entry {
         ttk::button $Path.buttons.delete -text Delete\u2026 -style Danger.TButton -command [list [self] ask_delete]
         ttk::button $Path.buttons.purge -text Purge\u2026 -style Danger.TButton -command [list [self] ask_purge]
         pack $Path.buttons.save $Path.buttons.discard -side left -padx [list 0 [expr {2 * $gap}]]
-        if {$Ttl_allowed} { pack $Path.buttons.ttl_label $Path.buttons.ttl -side left -padx [list $gap 0] }
         pack $Path.buttons.purge $Path.buttons.delete -side right -padx [list [expr {2 * $gap}] 0]
+        if {$Ttl_allowed} { pack $Path.buttons.ttl_label $Path.buttons.ttl -side left -padx [list $gap 0] }
         grid $Path.bar -row 0 -sticky ew -pady [list 0 $gap]
         grid $Path.notice -row 1 -sticky ew -pady [list 0 $gap]
         grid $Path.value -row 2 -sticky nsew

@@ -25,7 +25,7 @@ oo::class create ::nats::browser::History {
         grid columnconfigure $path.left 0 -weight 1
         grid rowconfigure $path.left 0 -weight 1
         ttk::frame $path.right
-        ttk::label $path.right.title -style NatsMuted.TLabel -text "Select a revision to see what it has changed; two to compare them."
+        ttk::label $path.right.title -style NatsMuted.TLabel -text "Select one revision, or two."
         ::nats::browser::Text_pane $path.right.diff
         pack $path.right.title -anchor w -pady [list 0 [::nats::browser::Gap]]
         pack $path.right.diff -fill both -expand 1

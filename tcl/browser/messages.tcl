@@ -24,20 +24,22 @@ oo::class create ::nats::browser::Messages {
         ttk::frame $Path.bar
         ttk::checkbutton $Path.bar.follow -text Follow -variable [my varname Follow] -command [my on follow_toggled]
         ttk::button $Path.bar.publish -text Publish\u2026 -command [list [self] ask_publish]
-        # What is packed last is cut first when the window is narrow.
         pack $Path.bar.publish $Path.bar.follow -side right -padx [list $gap 0]
         foreach {name text method} {first First first older Older older newer Newer newer last Last last} {
             ttk::button $Path.bar.$name -text $text -command [my on $method]
-            pack $Path.bar.$name -side left -padx [list 0 [::nats::browser::Gap]]
+            pack $Path.bar.$name -side left -padx [list 0 [::nats::browser::Gap 0.5]]
         }
-        ttk::label $Path.bar.from_label -text From -style NatsMuted.TLabel
-        ttk::entry $Path.bar.from -width 14 -textvariable [my varname From]
-        ttk::label $Path.bar.subject_label -text Subject -style NatsMuted.TLabel
-        ttk::entry $Path.bar.subject -width 16 -textvariable [my varname Subject]
-        pack $Path.bar.from_label $Path.bar.from $Path.bar.subject_label $Path.bar.subject -side left -padx [list $gap 0]
+        ttk::frame $Path.find
+        ttk::label $Path.find.from_label -text From -style NatsMuted.TLabel
+        ttk::entry $Path.find.from -width 14 -textvariable [my varname From]
+        ttk::label $Path.find.subject_label -text Subject -style NatsMuted.TLabel
+        ttk::entry $Path.find.subject -width 16 -textvariable [my varname Subject]
+        pack $Path.find.from_label $Path.find.from $Path.find.subject_label -side left -padx [list 0 $gap]
+        pack $Path.find.subject -side left -fill x -expand 1
+        bind $Path.bar <Configure> [list [self] arrange %w]
         if {[$Session read_only]} { $Path.bar.publish state disabled }
-        bind $Path.bar.from <Return> [my on from]
-        bind $Path.bar.subject <Return> [my on apply]
+        bind $Path.find.from <Return> [my on from]
+        bind $Path.find.subject <Return> [my on apply]
         ttk::panedwindow $Path.split -orient vertical
         set Rows [::nats::browser::Rows new $Path.split.list {
             {seq Sequence 12 w} {time Time 24 w} {subject Subject 30 w} {size Size 10 e} {data Data 44 w}
@@ -59,9 +61,25 @@ oo::class create ::nats::browser::Messages {
         $Path.split add $Path.split.list -weight 3
         $Path.split add $Path.split.one -weight 2
         grid $Path.bar -sticky ew -pady [list 0 $gap]
-        grid $Path.split -sticky nsew
+        grid $Path.split -row 2 -sticky nsew
         grid columnconfigure $Path 0 -weight 1
-        grid rowconfigure $Path 1 -weight 1
+        grid rowconfigure $Path 2 -weight 1
+    }
+
+    # The fields are among the buttons, or in a line of their own where the window is too narrow for that.
+    method arrange {width} {
+        set gap [::nats::browser::Gap 2]
+        set fields [expr {[winfo reqwidth $Path.find] + $gap}]
+        set among [expr {[winfo manager $Path.find] eq "pack"}]
+        set fits [expr {[winfo reqwidth $Path.bar] + ($among ? 0 : $fields) <= $width}]
+        if {$fits && !$among} {
+            grid forget $Path.find
+            pack $Path.find -in $Path.bar -side left -fill x -expand 1 -padx [list $gap 0]
+            raise $Path.find
+        } elseif {!$fits && [winfo manager $Path.find] ne "grid"} {
+            pack forget $Path.find
+            grid $Path.find -row 1 -sticky ew -pady [list 0 $gap]
+        }
     }
 
     method widget {} { $Rows widget }

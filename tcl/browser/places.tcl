@@ -22,8 +22,8 @@ oo::class create ::nats::browser::Places {
         $Tree heading #0 -text Place -anchor w
         $Tree heading count -text Count -anchor e
         $Tree heading size -text Size -anchor e
-        $Tree column #0 -width [::nats::browser::Em 24] -stretch 1
         foreach column {count size} { $Tree column $column -width [::nats::browser::Em 9] -anchor e -stretch 0 }
+        bind $Tree <Configure> [list ::nats::browser::Share_width $Tree {{#0 16 1} {count 9 0} {size 9 0}}]
         grid $Tree $path.bar -sticky nsew
         grid columnconfigure $path 0 -weight 1
         grid rowconfigure $path 0 -weight 1

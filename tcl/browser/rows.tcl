@@ -31,7 +31,8 @@ oo::class create ::nats::browser::Rows {
         set number -1
         foreach column $columns {
             lassign $column name title width anchor
-            set id #[incr number]
+            # By their own names, as the numbers are those of the columns that are shown.
+            set id [expr {[incr number] ? $name : "#0"}]
             $Tree heading $id -text $title -anchor $anchor
             set stretch [expr {$width >= 30}]
             $Tree column $id -width [::nats::browser::Em $width] -minwidth [::nats::browser::Em 4] -anchor $anchor -stretch $stretch

@@ -130,7 +130,7 @@ oo::class create ::nats::browser::StreamView {
     method connected {} {}
     method ready {} { expr {[$Places info $Stream] ne {}} }
     method focus_main {} { focus [$Messages widget] }
-    method focus_filter {} { focus $Path.tabs.messages.bar.subject }
+    method focus_filter {} { focus $Path.tabs.messages.find.subject }
     method focus_cycle {} { $Messages focus_cycle }
     method refresh {} { $Messages go apply }
     method new {} { $Messages ask_publish }

@@ -24,20 +24,32 @@ proc ::nats::browser::Gap {{n 1}} {
     expr {max(1, round($n * [font metrics TkDefaultFont -linespace] / 4.0))}
 }
 
-# Columns of a tree that share the room that the others leave: a list of {column width shares}, where shares is false for
-# the others.
+# Columns of a tree in the room that there is: a list of {column width shares}, widths in ems. Those that share get what
+# the others leave; where that is less than half of what they want, the last of the others are left out.
 proc ::nats::browser::Share_width {tree columns} {
-    set rest [winfo width $tree]
+    set room [expr {[winfo width $tree] - 2}]
+    set fixed {}
     set total 0
     foreach column $columns {
         lassign $column id width shares
-        if {$shares} { incr total $width } else { incr rest -[$tree column $id -width] }
+        if {$shares} { incr total $width } elseif {$id ne "#0"} { lappend fixed $id }
     }
-    set rest [expr {max($rest - 2, [Em $total] / 3)}]
+    set first [expr {[lindex $columns 0 2] ? 0 : [$tree column #0 -width]}]
+    while {$fixed ne {} && [Sum_width $tree $fixed] + $first + [Em $total] / 2 > $room} { set fixed [lrange $fixed 0 end-1] }
+    set shown {}
+    set rest [expr {max($room - $first - [Sum_width $tree $fixed], [Em $total] / 4)}]
     foreach column $columns {
         lassign $column id width shares
         if {$shares} { $tree column $id -width [expr {$rest * $width / $total}] }
+        if {$id ne "#0" && ($shares || $id in $fixed)} { lappend shown $id }
     }
+    if {[$tree cget -displaycolumns] ne $shown} { $tree configure -displaycolumns $shown }
+}
+
+proc ::nats::browser::Sum_width {tree columns} {
+    set sum 0
+    foreach column $columns { incr sum [$tree column $column -width] }
+    return $sum
 }
 
 # The styles of a window's widgets, in whatever theme the application uses. Called again when that changes.
@@ -89,7 +101,7 @@ proc ::nats::browser::Set_theme {} {
             -darkcolor $panel -troughcolor $grid -fieldbackground $field -selectbackground $select \
             -selectforeground $text -insertcolor $text -focuscolor $accent -font TkDefaultFont
         ttk::style map . -foreground [list disabled #8c959f]
-        ttk::style configure TButton -relief raised -borderwidth 1 -padding [list [Gap 2] [Gap 0.6]] -width 0 -background $field -lightcolor $field \
+        ttk::style configure TButton -relief raised -borderwidth 1 -padding [list [Gap 1.6] [Gap 0.6]] -width 0 -background $field -lightcolor $field \
             -darkcolor $field -anchor center
         ttk::style map TButton -background [list disabled $panel pressed $grid active #f3f4f6] \
             -lightcolor [list disabled $panel pressed $grid] -darkcolor [list disabled $panel pressed $grid] \

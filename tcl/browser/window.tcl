@@ -41,7 +41,7 @@ oo::class create ::nats::browser::Window {
         pack $Path.status -side bottom -fill x
         pack $Path.line -side bottom -fill x
         pack $Path.split -fill both -expand 1 -padx $gap -pady $gap
-        bind $Path.split <Configure> [list ::nats::browser::Divide $Path.split %w [::nats::browser::Em 42]]
+        bind $Path.split <Configure> [list ::nats::browser::Divide $Path.split %w]
     }
 
     method Bind {} {
@@ -210,10 +210,10 @@ proc ::nats::browser::Closed {widget path} {
 }
 
 # The place of the sash, as soon as the window has its size.
-proc ::nats::browser::Divide {paned width position} {
-    if {$width < 2 * $position} return
+proc ::nats::browser::Divide {paned width} {
+    if {$width < [Em 60]} return
     bind $paned <Configure> {}
-    after idle [list ::nats::browser::Set_sash $paned $position]
+    after idle [list ::nats::browser::Set_sash $paned [expr {max([Em 30], min([Em 42], $width * 3 / 10))}]]
 }
 
 proc ::nats::browser::Set_sash {paned position} {
