@@ -1,5 +1,6 @@
 # make                  builds the package into build/nats<version>/   (TCLLIBPATH=$PWD/build tclsh app.tcl)
 # make demo             builds, fetches a NATS server unless one is on PATH, runs examples/kv.tcl
+# make browse           builds, starts a server with sample data that keeps changing, opens nats::browser on it
 # make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
 #                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
@@ -8,6 +9,7 @@
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
 # make audit            licences, sources and advisories of what the library is made of, by cargo-deny
 # make bench            the benchmarks (BENCHFLAGS)
+# make screenshots      the pictures of nats::browser in doc/images; needs Xvfb
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
 
@@ -42,7 +44,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
-.PHONY: all demo test soak fuzz loom valgrind audit bench install clean
+.PHONY: all demo browse test soak fuzz loom valgrind audit bench screenshots install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -51,6 +53,8 @@ all:
 	@mkdir -p $(PACKAGE)
 	@cp $(TARGET)/release/$(LIBRARY) $(PACKAGE)/.$(LIBRARY).$$$$ && mv -f $(PACKAGE)/.$(LIBRARY).$$$$ $(PACKAGE)/$(LIBRARY)
 	@cp tcl/server.tcl $(PACKAGE)/.server.tcl.$$$$ && mv -f $(PACKAGE)/.server.tcl.$$$$ $(PACKAGE)/server.tcl
+	@rm -rf $(PACKAGE)/.browser.$$$$ && cp -R tcl/browser $(PACKAGE)/.browser.$$$$ && rm -rf $(PACKAGE)/browser && \
+	    mv -f $(PACKAGE)/.browser.$$$$ $(PACKAGE)/browser
 	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBRARY@/$(LIBRARY)/g' pkgIndex.tcl.in >$(PACKAGE)/.pkgIndex.tcl.$$$$ && \
 	    mv -f $(PACKAGE)/.pkgIndex.tcl.$$$$ $(PACKAGE)/pkgIndex.tcl
 	@tclsh=$$(tools/find-tclsh own) || tclsh=tclsh; echo "$(PACKAGE) is ready: TCLLIBPATH=$(TCLLIBPATH_TYPED) $$tclsh"
@@ -58,6 +62,11 @@ all:
 demo: all
 	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" examples/kv.tcl </dev/null
+
+# With a Tcl that has Tk.
+browse: all
+	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && tclsh="$$(tools/find-tclsh 9.0)" && \
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$$tclsh" tools/browse
 
 test: all
 	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' TESTFLAGS='$(TESTFLAGS)' \
@@ -90,11 +99,18 @@ bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" bench/all.tcl $(BENCHFLAGS) </dev/null
 
+screenshots: all
+	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && tclsh="$$(tools/find-tclsh 9.0)" && \
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" PATH="$$PATH:$(CURDIR)/build/debian/usr/bin" "$$tclsh" tools/screenshots
+
 install: all
 	mkdir -p "$(INSTALLED)"
 	cp $(PACKAGE)/server.tcl $(PACKAGE)/pkgIndex.tcl "$(INSTALLED)/"
 	cp $(PACKAGE)/$(LIBRARY) "$(INSTALLED)/.$(LIBRARY)" && mv -f "$(INSTALLED)/.$(LIBRARY)" "$(INSTALLED)/$(LIBRARY)"
 	chmod 755 "$(INSTALLED)/$(LIBRARY)"
+	rm -rf "$(INSTALLED)/browser" && cp -R $(PACKAGE)/browser "$(INSTALLED)/browser"
+	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
+	cp bin/nats-browser "$(DESTDIR)$(PREFIX)/bin/nats-browser" && chmod 755 "$(DESTDIR)$(PREFIX)/bin/nats-browser"
 	for file in README.md LICENSE CHANGELOG.md SECURITY.md doc examples; do \
 	    if test -e $$file; then cp -R $$file "$(INSTALLED)/"; fi; done
 	@DESTDIR='$(DESTDIR)' TCLSH='$(TCLSH)' tools/link-installed '$(LIBDIR)' 'nats$(VERSION)'
