@@ -53,7 +53,7 @@ proc on_election {name event info} {
 proc on_member {event id value} {
     switch $event {
         current { set ::current 1 }
-        changed { puts "  ann sees that $id is $value" }
+        changed { puts "  ann sees that $id is $value"; set ::changed $id }
         left { puts "  ann sees $id leave"; set ::left $id }
     }
 }
@@ -99,6 +99,7 @@ set bob [$kv join workers -id bob -value idle]
 set ann [$kv join workers -id ann -value idle -callback on_member]
 puts "  ann sees [lsort [dict keys [$ann members]]]"
 $bob set busy
+while {![info exists changed]} { vwait changed }
 $bob leave
 while {![info exists left]} { vwait left }
 

@@ -41,10 +41,15 @@ oo::class create Scheduler {
     method OnElection {event info} {
         if {$event eq "elected"} {
             tell "$Name leads"
-            coroutine tick[incr ::ticks] [namespace which my] Tick
+            coroutine tick[incr ::ticks] [namespace which my] Watch
         } elseif {$event eq "lost"} {
             after cancel $Timer
         }
+    }
+
+    # One that is taken away in the middle of a run ends there.
+    method Watch {} {
+        try { my Tick } trap {NATS ErrConnectionClosed} {} {}
     }
 
     # Runs what is due, then sleeps until something is.
@@ -59,7 +64,7 @@ oo::class create Scheduler {
             set next [expr {min($next, $due)}]
         }
         set wait [expr {max(0, $next - [clock milliseconds])}]
-        set Timer [after $wait [list coroutine tick[incr ::ticks] [namespace which my] Tick]]
+        set Timer [after $wait [list coroutine tick[incr ::ticks] [namespace which my] Watch]]
     }
 
     # The revision says whose run it is: a leader that has just been deposed, and does not know yet, is refused.
