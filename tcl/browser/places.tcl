@@ -106,7 +106,9 @@ oo::class create ::nats::browser::Places {
             [$Session samples] add "stream $name" [dict create messages [dict get $state messages] bytes [dict get $state bytes] \
                 last_seq [dict get $state last_seq] subjects [my Subjects $info]]
         }
-        [$Session samples] keep_only "stream *" [lmap name [dict keys $Infos] {string cat "stream " $name}]
+        foreach kind {stream pending} {
+            [$Session samples] keep_only "$kind *" [lmap name [dict keys $Infos] {string cat "$kind " $name}]
+        }
         dict for {kind present} $items {
             set group [list group $kind]
             $Tree set $group count [expr {[llength $present] ? [::nats::browser::Number [llength $present]] : ""}]
@@ -179,6 +181,9 @@ oo::class create ::nats::browser::Places {
     method Take_consumers {item stream infos} {
         if {![$Tree exists $item]} return
         dict set Consumers $stream $infos
+        set pending 0
+        foreach info $infos { incr pending [dict get $info num_pending] }
+        if {$infos ne {}} { [$Session samples] add "pending $stream" [list pending $pending] }
         if {[$Tree exists [list waiting $stream]]} { $Tree delete [list [list waiting $stream]] }
         set present {}
         foreach info $infos {

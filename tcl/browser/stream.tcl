@@ -105,9 +105,6 @@ oo::class create ::nats::browser::StreamView {
                 [::nats::browser::Number [dict get $info ack_floor stream_seq]] [::nats::browser::Last_active $info]]
         }]
         ::nats::browser::Fill_table $Path.tabs.consumers.list $rows
-        set pending 0
-        foreach info $infos { incr pending [dict get $info num_pending] }
-        if {$infos ne {}} { [$Session samples] add "pending $Stream" [list pending $pending] }
     }
 
     method consumer_selected {} {

@@ -17,7 +17,7 @@ oo::class create ::nats::browser::Window {
         $Places select server
         my show server
         wm geometry $path [expr {min([::nats::browser::Em 150], [winfo screenwidth $path] * 95 / 100)}]x[expr {
-            min([::nats::browser::Em 96], [winfo screenheight $path] * 85 / 100)}]
+            min([::nats::browser::Em 104], [winfo screenheight $path] * 85 / 100)}]
         wm minsize $path [::nats::browser::Em 80] [::nats::browser::Em 50]
         wm deiconify $path
         focus [$Places widget]
