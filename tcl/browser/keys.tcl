@@ -277,7 +277,7 @@ oo::class create ::nats::browser::Keys {
             if {[regexp {^[-/_=.A-Za-z0-9]+$} $name]} { lappend wanted $name } else { lappend odd $name }
         }
         if {[dict size $Values] > 5000} { set Values {} }
-        set found [expr {$wanted eq {} ? "" : [$Kv get_many $wanted -consistent false]}]
+        set found [my Read $wanted]
         dict for {key entry} $found {
             dict set Values $key [list [dict get $entry revision] [::nats::browser::Preview [$Session to_bytes [dict get $entry value]]]]
         }
@@ -286,6 +286,23 @@ oo::class create ::nats::browser::Keys {
             dict set Values $key [list [lindex $Entries($key) 0] "(not readable under this name)"]
         }
         if {$found ne {} || $odd ne {}} { $Rows draw }
+    }
+
+    # Entries of a few keys. Servers before 2.11 would look through all keys for each of these at once, so they are asked for
+    # one after the other.
+    method Read {keys} {
+        if {$keys eq {}} { return {} }
+        set info [$Session server_info]
+        if {$info ne {} && [package vsatisfies [regsub -- {-.*} [dict get $info version] {}] 2.11-]} {
+            return [$Kv get_many $keys -consistent false]
+        }
+        set found {}
+        foreach key $keys {
+            try {
+                dict set found $key [$Kv get $key]
+            } trap {NATS ErrKeyNotFound} {} {}
+        }
+        return $found
     }
 
     # ---- time goes by
@@ -304,10 +321,10 @@ oo::class create ::nats::browser::Keys {
             if {![info exists Entries($key)]} continue
             set end [my Expires $key]
             if {$end ne {} && $end + 2000 < $now} { lappend overdue $key }
-            if {[llength $overdue] >= 500} break
+            if {[llength $overdue] >= 50} break
         }
         if {$overdue eq {}} return
-        set found [$Kv get_many $overdue -consistent false]
+        set found [my Read $overdue]
         foreach key $overdue {
             if {[dict exists $found $key]} continue
             dict unset Expiring $key
