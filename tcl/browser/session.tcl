@@ -12,7 +12,8 @@ oo::class create ::nats::browser::Session {
         set Read_only $read_only
         set Listener $listener
         set Log {}
-        set Js [$connection jet_stream]
+        # Nobody waits in here, so a server that is busy may take its time.
+        set Js [$connection jet_stream -timeout 20000]
         set Samples [::nats::browser::Samples new]
     }
 
