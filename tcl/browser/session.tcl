@@ -14,7 +14,7 @@ oo::class create ::nats::browser::Session {
         set Log {}
         # Nobody waits in here, so a server that is busy may take its time.
         set Js [$connection jet_stream -timeout 20000]
-        set Samples [::nats::browser::Samples new]
+        set Samples [Samples new]
     }
 
     destructor {
@@ -42,11 +42,11 @@ oo::class create ::nats::browser::Session {
 
     # Values are bytes in here, whatever the application's connection makes of them.
     method to_bytes {value} {
-        if {[$Connection cget -utf8_convert]} { return [::nats::browser::To_bytes $value] }
+        if {[$Connection cget -utf8_convert]} { return [To_bytes $value] }
         return $value
     }
     method to_value {bytes} {
-        if {[$Connection cget -utf8_convert]} { return [::nats::browser::To_text $bytes] }
+        if {[$Connection cget -utf8_convert]} { return [To_text $bytes] }
         return $bytes
     }
 
@@ -62,7 +62,7 @@ oo::class create ::nats::browser::Session {
 
     # Whether bytes can be written through the connection.
     method is_writable {bytes} {
-        expr {![$Connection cget -utf8_convert] || [::nats::browser::To_bytes [::nats::browser::To_text $bytes]] eq $bytes}
+        expr {![$Connection cget -utf8_convert] || [To_bytes [To_text $bytes]] eq $bytes}
     }
 
     # A call has failed. What ends together with the window or the connection is no failure worth telling.
