@@ -21,7 +21,7 @@ if {[tcltest::testConstraint tk]} {
     package require nats::browser
     wm withdraw .
     # Without a window manager, pointer and focus are where the tests put them.
-    ::nats::browser::Use_theme
+    ::nats::browser use_theme
 }
 
 namespace eval ::bt {
@@ -43,12 +43,13 @@ namespace eval ::bt {
     }
 
     proc until {condition} {
-        uplevel 1 [list ::t::wait_until $condition 30000]
+        uplevel 1 [list ::t::wait_until $condition 60000]
     }
 
     proc show {W place {key {}}} {
         nats::browser select [path $W] $place $key
-        until {[[$W view] ready]}
+        # Of a very large bucket that takes its time on a busy machine.
+        t::wait_until {[[$W view] ready]} 200000
         if {$key ne {}} { until {[[[$W view] entry] key] eq $key && [[[$W view] entry] revision] ne 0} }
         return [$W view]
     }

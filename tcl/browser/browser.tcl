@@ -17,6 +17,8 @@
 #     windows                              -> paths of all windows that are open
 #     select path place ?key?              shows a place, as the tree on the left does: server, {kv bucket}, {os bucket},
 #                                          {stream name} or {consumer stream name}; of a bucket also one of its keys
+#     use_theme                            for programs without a theme of their own: a plain and light one; again after a
+#                                          change of `tk scaling`
 #
 # Errors (-errorcode):
 #     NATS ErrInvalidArg    an option that is unknown or malformed; no such connection, parent or window
@@ -26,7 +28,7 @@ package require Tk
 package require nats
 
 namespace eval ::nats::browser {
-    namespace export open windows select
+    namespace export open windows select use_theme
     namespace ensemble create -command ::nats::browser
 
     # path -> object of class Window

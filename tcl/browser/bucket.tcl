@@ -13,10 +13,10 @@ oo::class create ::nats::browser::BucketView {
         lassign {{} {} {} {} {} 1 0 {}} Kv Keys Entry History Filter Tree_shown Deleted_shown Status
         set Charts {}
         ttk::frame $path
-        ::nats::browser::View_head $path.head $bucket "Key-value bucket"
+        View_head $path.head $bucket "Key-value bucket"
         ttk::notebook $path.tabs
         pack $path.head -fill x
-        pack $path.tabs -fill both -expand 1 -pady [list [::nats::browser::Gap 2] 0]
+        pack $path.tabs -fill both -expand 1 -pady [list [Gap 2] 0]
         ttk::notebook::enableTraversal $path.tabs
         my go open
     }
@@ -34,9 +34,9 @@ oo::class create ::nats::browser::BucketView {
         set Status [$Kv status]
         my Build_keys
         my Build_charts
-        ::nats::browser::Text_pane $Path.tabs.config
-        $Path.tabs add $Path.tabs.config -text Configuration -padding [::nats::browser::Gap 2]
-        ::nats::browser::Fill_text $Path.tabs.config [::nats::browser::Dict_lines [dict get $Status stream_config]] disabled
+        Text_pane $Path.tabs.config
+        $Path.tabs add $Path.tabs.config -text Configuration -padding [Gap 2]
+        Fill_text $Path.tabs.config [Dict_lines [dict get $Status stream_config]] disabled
         my polled
         my focus_main
     }
@@ -48,8 +48,8 @@ oo::class create ::nats::browser::BucketView {
 
     method Build_keys {} {
         set tab $Path.tabs.keys
-        set gap [::nats::browser::Gap]
-        ttk::frame $tab -padding [::nats::browser::Gap 2]
+        set gap [Gap]
+        ttk::frame $tab -padding [Gap 2]
         ttk::frame $tab.bar
         ttk::entry $tab.bar.filter -textvariable [my varname Filter] -width 30
         ttk::label $tab.bar.label -text Filter -style NatsMuted.TLabel
@@ -67,14 +67,14 @@ oo::class create ::nats::browser::BucketView {
         bind $tab.bar.filter <Escape> "[list [self] clear_filter]; break"
         bind $tab.bar.filter <Down> "[list [self] focus_main]; break"
         bind $tab.bar.filter <Return> "[list [self] focus_main]; break"
-        ::nats::browser::Shortcuts_first $tab.bar.filter
+        Shortcuts_first $tab.bar.filter
         ttk::panedwindow $tab.split -orient vertical
-        set Keys [::nats::browser::Keys new $tab.split.keys $Session $Kv $Bucket [dict create ttl [dict get $Status ttl]] \
+        set Keys [Keys new $tab.split.keys $Session $Kv $Bucket [dict create ttl [dict get $Status ttl]] \
             [dict create selected [list [self] selected] changed [list [self] changed] activated [list [self] activated] \
             menu [list [self] menu] counted [list [self] counted]]]
         ttk::notebook $tab.split.entry
-        set Entry [::nats::browser::Entry new $tab.split.entry.value $Session $Kv [dict exists $Status allow_msg_ttl] [list [self] saved]]
-        set History [::nats::browser::History new $tab.split.entry.history $Session $Kv]
+        set Entry [Entry new $tab.split.entry.value $Session $Kv [dict exists $Status allow_msg_ttl] [list [self] saved]]
+        set History [History new $tab.split.entry.history $Session $Kv]
         $tab.split.entry add $tab.split.entry.value -text Value -padding [list [expr {2 * $gap}] 0 [expr {2 * $gap}] [expr {2 * $gap}]]
         $tab.split.entry add $tab.split.entry.history -text History -padding [expr {2 * $gap}]
         bind $tab.split.entry <<NotebookTabChanged>> [list [self] entry_tab_changed]
@@ -90,14 +90,14 @@ oo::class create ::nats::browser::BucketView {
 
     method Build_charts {} {
         set tab $Path.tabs.charts
-        $Path.tabs add [::nats::browser::Chart_grid $tab] -text Charts
+        $Path.tabs add [Chart_grid $tab] -text Charts
         set span [[$Session samples] span]
         foreach {name title format} {
             entries "Entries, markers included" ::nats::browser::Short rate "Changes a second" ::nats::browser::Short bytes "Size" ::nats::browser::Size
         } {
-            lappend Charts [::nats::browser::Chart new $tab.$name $title $format $span]
+            lappend Charts [Chart new $tab.$name $title $format $span]
         }
-        ::nats::browser::Place_charts $tab
+        Place_charts $tab
     }
 
     # ---- what is told
@@ -108,12 +108,12 @@ oo::class create ::nats::browser::BucketView {
         if {$info eq {} || $Status eq {}} return
         set state [dict get $info state]
         set config [dict get $info config]
-        set facts [list "[::nats::browser::Size [dict get $state bytes]]" "[::nats::browser::Number [dict get $state messages]] entries" \
-            "revision [::nats::browser::Number [dict get $state last_seq]]" "history [dict get $config max_msgs_per_subject]"]
-        if {[dict get $Status ttl] > 0} { lappend facts "TTL [::nats::browser::Span [dict get $Status ttl]]" }
+        set facts [list "[Size [dict get $state bytes]]" "[Number [dict get $state messages]] entries" \
+            "revision [Number [dict get $state last_seq]]" "history [dict get $config max_msgs_per_subject]"]
+        if {[dict get $Status ttl] > 0} { lappend facts "TTL [Span [dict get $Status ttl]]" }
         lappend facts [dict get $config storage]
         if {[dict get $config num_replicas] > 1} { lappend facts "[dict get $config num_replicas] replicas" }
-        ::nats::browser::View_facts $Path.head $facts
+        View_facts $Path.head $facts
         set series "stream KV_$Bucket"
         set samples [$Session samples]
         if {[llength $Charts] == 3} {
@@ -165,7 +165,7 @@ oo::class create ::nats::browser::BucketView {
     method selected {key} {
         if {$key eq [$Entry key]} return
         if {[$Entry unsaved]} {
-            ::nats::browser::Confirm [winfo toplevel $Path] "Leave \u201c[$Entry key]\u201d without saving?" \
+            Confirm [winfo toplevel $Path] "Leave \u201c[$Entry key]\u201d without saving?" \
                 "What was typed is lost." Leave [list [self] show_key $key]
             return
         }
@@ -225,12 +225,12 @@ oo::class create ::nats::browser::BucketView {
     method new {} {
         if {$Kv eq {} || ![$Session may_write]} return
         set path [winfo toplevel $Path].new
-        set body [::nats::browser::Dialog $path "New key"]
-        set gap [::nats::browser::Gap 2]
+        set body [Dialog $path "New key"]
+        set gap [Gap 2]
         ttk::label $body.l1 -text Key
         ttk::entry $body.key -width 44
         ttk::label $body.l2 -text Value
-        ::nats::browser::Text_pane $body.value -width 44 -height 8
+        Text_pane $body.value -width 44 -height 8
         ttk::label $body.l3 -text TTL
         ttk::entry $body.ttl -width 10
         ttk::label $body.hint -style NatsMuted.TLabel -text "90s, 5m, 2h, 1d; empty: it stays"
@@ -242,17 +242,17 @@ oo::class create ::nats::browser::BucketView {
         grid columnconfigure $body 2 -weight 1
         grid rowconfigure $body 1 -weight 1
         if {[$Keys selected] ne {}} { $body.key insert 0 [regsub {[^.]*$} [$Keys selected] {}] }
-        ::nats::browser::Dialog_button $path create Create [my on create $body] Accent.TButton
-        ::nats::browser::Dialog_button $path cancel Cancel [list destroy $path]
+        Dialog_button $path create Create [my on create $body] Accent.TButton
+        Dialog_button $path cancel Cancel [list destroy $path]
         bind $body.key <Return> [list $path.buttons.create invoke]
-        ::nats::browser::Dialog_show $path $body.key
+        Dialog_show $path $body.key
     }
 
     method create {body} {
         set key [string trim [$body.key get]]
-        set bytes [::nats::browser::To_bytes [$body.value.text get 1.0 end-1c]]
+        set bytes [To_bytes [$body.value.text get 1.0 end-1c]]
         set ttl [string trim [$body.ttl get]]
-        set options [expr {$ttl eq {} ? {} : [list -ttl [::nats::browser::Parse_span $ttl]]}]
+        set options [expr {$ttl eq {} ? {} : [list -ttl [Parse_span $ttl]]}]
         try {
             set revision [$Kv create $key [$Session to_value $bytes] {*}$options]
         } trap {NATS ErrWrongLastSequence} {} {

@@ -5,15 +5,16 @@ oo::class create ::nats::browser::Chart {
 
     # format: command prefix that writes a value for people.
     constructor {canvas title format span} {
+        namespace path [list ::nats::browser {*}[namespace path]]
         set Canvas $canvas
         set Title $title
         set Format $format
         set Span $span
         set Points {}
         set Pending {}
-        canvas $canvas -background [::nats::browser::Color field] -highlightthickness 1 \
-            -highlightbackground [::nats::browser::Color border] -borderwidth 0 -takefocus 0 \
-            -width [::nats::browser::Em 36] -height [::nats::browser::Em 16]
+        canvas $canvas -background [Color field] -highlightthickness 1 \
+            -highlightbackground [Color border] -borderwidth 0 -takefocus 0 \
+            -width [Em 36] -height [Em 16]
         bind $canvas <Configure> [list [self] draw]
     }
 
@@ -33,7 +34,7 @@ oo::class create ::nats::browser::Chart {
 
     method draw_now {} {
         set Pending {}
-        set em [::nats::browser::Em 1]
+        set em [Em 1]
         set line [font metrics NatsBrowserSmall -linespace]
         set left [expr {7 * $em}]
         set right [expr {[winfo width $Canvas] - 2 * $em}]
@@ -42,8 +43,8 @@ oo::class create ::nats::browser::Chart {
         $Canvas delete all
         if {$right - $left < $em || $bottom - $top < $line} return
         set last [expr {$Points eq {} ? "\u2013" : [{*}$Format [lindex $Points end 1]]}]
-        $Canvas create text [expr {1.5 * $em}] [expr {0.7 * $line}] -anchor nw -text $Title -font NatsBrowserBold -fill [::nats::browser::Color text]
-        $Canvas create text $right [expr {0.7 * $line}] -anchor ne -text $last -font NatsBrowserBold -fill [::nats::browser::Color accent] -tags last
+        $Canvas create text [expr {1.5 * $em}] [expr {0.7 * $line}] -anchor nw -text $Title -font NatsBrowserBold -fill [Color text]
+        $Canvas create text $right [expr {0.7 * $line}] -anchor ne -text $last -font NatsBrowserBold -fill [Color accent] -tags last
         set most [my Ceiling]
         set span [my Shown_span]
         my Grid $left $top $right $bottom $most $span
@@ -73,14 +74,14 @@ oo::class create ::nats::browser::Chart {
     }
 
     method Grid {left top right bottom most span} {
-        set muted [::nats::browser::Color muted]
-        set gap [::nats::browser::Gap]
+        set muted [Color muted]
+        set gap [Gap]
         foreach part {0 0.5 1} {
             set y [expr {$bottom - $part * ($bottom - $top)}]
-            $Canvas create line $left $y $right $y -fill [::nats::browser::Color grid]
+            $Canvas create line $left $y $right $y -fill [Color grid]
             $Canvas create text [expr {$left - $gap}] $y -anchor e -text [{*}$Format [expr {$part * $most}]] -font NatsBrowserSmall -fill $muted
         }
-        foreach {part text anchor} [list 0 "\u2212[::nats::browser::Span $span]" nw 1 now ne] {
+        foreach {part text anchor} [list 0 "\u2212[Span $span]" nw 1 now ne] {
             $Canvas create text [expr {$left + $part * ($right - $left)}] [expr {$bottom + $gap}] -anchor $anchor -text $text \
                 -font NatsBrowserSmall -fill $muted
         }
@@ -97,7 +98,7 @@ oo::class create ::nats::browser::Chart {
                 [expr {$bottom - double($value) / $most * ($bottom - $top)}]
         }
         if {[llength $line] < 4} return
-        $Canvas create polygon [lindex $line 0] $bottom {*}$line [lindex $line end-1] $bottom -fill [::nats::browser::Color fill] -outline {}
-        $Canvas create line {*}$line -fill [::nats::browser::Color line] -width [expr {max(1.5, [::nats::browser::Em 1] / 5.0)}] -joinstyle round -tags line
+        $Canvas create polygon [lindex $line 0] $bottom {*}$line [lindex $line end-1] $bottom -fill [Color fill] -outline {}
+        $Canvas create line {*}$line -fill [Color line] -width [expr {max(1.5, [Em 1] / 5.0)}] -joinstyle round -tags line
     }
 }

@@ -21,8 +21,8 @@ oo::class create ::nats::browser::Entry {
     }
 
     method Build {} {
-        set gap [::nats::browser::Gap]
-        ttk::frame $Path -padding [list 0 [::nats::browser::Gap 2] 0 0]
+        set gap [Gap]
+        ttk::frame $Path -padding [list 0 [Gap 2] 0 0]
         ttk::frame $Path.notice -style NatsNotice.TFrame
         ttk::label $Path.notice.text -style NatsNotice.TLabel -width 10
         ttk::button $Path.notice.load -text "Load it" -command [my on reload]
@@ -35,7 +35,7 @@ oo::class create ::nats::browser::Entry {
         ttk::label $Path.bar.label -text "Show as" -style NatsMuted.TLabel
         pack $Path.bar.format $Path.bar.label -side right -padx [list $gap 0]
         pack $Path.bar.meta -side left
-        ::nats::browser::Text_pane $Path.value
+        Text_pane $Path.value
         ttk::frame $Path.buttons
         ttk::button $Path.buttons.save -text Save -style Accent.TButton -command [my on save]
         ttk::button $Path.buttons.discard -text Discard -command [my on reload]
@@ -68,7 +68,7 @@ oo::class create ::nats::browser::Entry {
         lassign {{} 0 0 {} text 1 {}} Key Base Deleted Bytes Format Exact Ttl
         grid remove $Path.notice
         $Path.bar.meta configure -text "Select a key to see its value."
-        ::nats::browser::Fill_text $Path.value {} disabled
+        Fill_text $Path.value {} disabled
         my Enable
     }
 
@@ -113,11 +113,11 @@ oo::class create ::nats::browser::Entry {
     }
 
     method Tell_meta {entry} {
-        set parts [list "revision [::nats::browser::Number $Base]" [::nats::browser::Size [string length $Bytes]] \
-            [::nats::browser::Kind $Bytes] [::nats::browser::Time [dict get $entry created]]]
+        set parts [list "revision [Number $Base]" [Size [string length $Bytes]] \
+            [Kind $Bytes] [Time [dict get $entry created]]]
         if {[dict exists $entry ttl]} {
             set ttl [dict get $entry ttl]
-            lappend parts "TTL [expr {$ttl eq "never" ? $ttl : [::nats::browser::Span $ttl]}]"
+            lappend parts "TTL [expr {$ttl eq "never" ? $ttl : [Span $ttl]}]"
         }
         $Path.bar.meta configure -text [join $parts " \u00b7 "]
     }
@@ -142,7 +142,7 @@ oo::class create ::nats::browser::Entry {
     }
 
     method Show {} {
-        set kind [::nats::browser::Kind $Bytes]
+        set kind [Kind $Bytes]
         set Format [expr {$Chosen ne "auto" ? $Chosen : $kind eq "binary" ? "hex" : $kind}]
         if {$Format eq "json" && $kind ne "json"} { set Format [expr {$kind eq "binary" ? "hex" : "text"}] }
         # As text, binary values would not come back as they were.
@@ -154,14 +154,14 @@ oo::class create ::nats::browser::Entry {
                 # A dump has four times as many characters.
                 set limit [expr {$Limit / 4}]
                 set Exact [expr {[string length $Bytes] <= $limit}]
-                set content [::nats::browser::Hex_dump [string range $Bytes 0 $limit-1]]
+                set content [Hex_dump [string range $Bytes 0 $limit-1]]
             }
-            json { set content [expr {$Exact ? [::nats::browser::Json_pretty [::nats::browser::To_text $Bytes]] : [::nats::browser::To_text $part]}] }
-            text { set content [::nats::browser::To_text $part] }
+            json { set content [expr {$Exact ? [Json_pretty [To_text $Bytes]] : [To_text $part]}] }
+            text { set content [To_text $part] }
         }
         $Path.value.text configure -wrap [expr {$Format eq "hex" ? "none" : "word"}]
-        ::nats::browser::Fill_text $Path.value $content [expr {[my Editable] ? "normal" : "disabled"}]
-        if {$Format eq "json"} { ::nats::browser::Color_json $Path.value }
+        Fill_text $Path.value $content [expr {[my Editable] ? "normal" : "disabled"}]
+        if {$Format eq "json"} { Color_json $Path.value }
         if {![$Session is_writable $Bytes]} {
             set Exact 0
             $Path.value.text configure -state disabled
@@ -188,7 +188,7 @@ oo::class create ::nats::browser::Entry {
 
     method Notice {text {offer 1}} {
         $Path.notice.text configure -text $text
-        if {$offer} { pack $Path.notice.load -side right -padx [::nats::browser::Gap] -pady [::nats::browser::Gap] } else { pack forget $Path.notice.load }
+        if {$offer} { pack $Path.notice.load -side right -padx [Gap] -pady [Gap] } else { pack forget $Path.notice.load }
         grid $Path.notice
     }
 
@@ -208,20 +208,20 @@ oo::class create ::nats::browser::Entry {
     method Typed {} {
         set content [$Path.value.text get 1.0 end-1c]
         switch $Format {
-            hex { return [::nats::browser::Hex_parse $content] }
+            hex { return [Hex_parse $content] }
             json {
                 ::nats::json decode $content
                 # What was written without blanks stays so.
-                set original [::nats::browser::To_text $Bytes]
-                if {[::nats::browser::Json_compact $original] eq $original} { set content [::nats::browser::Json_compact $content] }
+                set original [To_text $Bytes]
+                if {[Json_compact $original] eq $original} { set content [Json_compact $content] }
             }
         }
-        ::nats::browser::To_bytes $content
+        To_bytes $content
     }
 
     method Options {} {
         if {[string trim $Ttl] eq {}} { return {} }
-        list -ttl [::nats::browser::Parse_span $Ttl]
+        list -ttl [Parse_span $Ttl]
     }
 
     method save {} {
@@ -243,7 +243,7 @@ oo::class create ::nats::browser::Entry {
         }
         $Session note "$key is stored as revision $revision"
         if {$key eq $Key} {
-            ::nats::browser::Fill_text $Path.value [$Path.value.text get 1.0 end-1c] normal
+            Fill_text $Path.value [$Path.value.text get 1.0 end-1c] normal
             my reload
         }
         {*}$Saved_command
@@ -258,7 +258,7 @@ oo::class create ::nats::browser::Entry {
         }
         if {$key ne $Key} return
         set revision [expr {$theirs eq {} ? 0 : [dict get $theirs revision]}]
-        ::nats::browser::Show_conflict $Path $key $base $theirs \
+        Show_conflict $Path $key $base $theirs \
             [expr {$theirs eq {} ? {} : [$Session to_bytes [dict get $theirs value]]}] $bytes \
             [my on overwrite $key $bytes $revision $options] [my on reload]
     }
@@ -272,13 +272,13 @@ oo::class create ::nats::browser::Entry {
 
     method ask_delete {} {
         if {$Key eq {} || ![$Session may_write]} return
-        ::nats::browser::Confirm [winfo toplevel $Path] "Delete the key \u201c$Key\u201d?" \
+        Confirm [winfo toplevel $Path] "Delete the key \u201c$Key\u201d?" \
             "A marker is stored. The revisions before it stay as far as the bucket keeps a history." Delete [my on delete $Key $Base]
     }
 
     method ask_purge {} {
         if {$Key eq {} || ![$Session may_write]} return
-        ::nats::browser::Confirm [winfo toplevel $Path] "Purge the key \u201c$Key\u201d?" \
+        Confirm [winfo toplevel $Path] "Purge the key \u201c$Key\u201d?" \
             "Its value and its whole history are removed. This cannot be undone." Purge [my on purge $Key $Base]
     }
 

@@ -15,19 +15,19 @@ oo::class create ::nats::browser::History {
         ttk::treeview $path.left.list -style Nats.Treeview -columns {operation size stored} -selectmode extended -height 5
         foreach {column title width anchor} {#0 Revision 12 w operation Operation 10 w size Size 9 e stored Stored 20 w} {
             $path.left.list heading $column -text $title -anchor $anchor
-            $path.left.list column $column -width [::nats::browser::Em $width] -anchor $anchor -stretch [expr {$column eq "stored"}]
+            $path.left.list column $column -width [Em $width] -anchor $anchor -stretch [expr {$column eq "stored"}]
         }
         ttk::scrollbar $path.left.bar -orient vertical -command [list $path.left.list yview]
         $path.left.list configure -yscrollcommand [list ::nats::browser::Set_bar $path.left.bar]
         ttk::button $path.left.revert -text "Revert to this revision" -command [my on revert]
         grid $path.left.list $path.left.bar -sticky nsew
-        grid $path.left.revert - -sticky w -pady [list [::nats::browser::Gap 2] 0]
+        grid $path.left.revert - -sticky w -pady [list [Gap 2] 0]
         grid columnconfigure $path.left 0 -weight 1
         grid rowconfigure $path.left 0 -weight 1
         ttk::frame $path.right
         ttk::label $path.right.title -style NatsMuted.TLabel -text "Select one revision, or two."
-        ::nats::browser::Text_pane $path.right.diff
-        pack $path.right.title -anchor w -pady [list 0 [::nats::browser::Gap]]
+        Text_pane $path.right.diff
+        pack $path.right.title -anchor w -pady [list 0 [Gap]]
         pack $path.right.diff -fill both -expand 1
         $path add $path.left -weight 2
         $path add $path.right -weight 3
@@ -70,7 +70,7 @@ oo::class create ::nats::browser::History {
             set revision [dict get $entry revision]
             dict set Entries $revision [dict replace $entry value [$Session to_bytes [dict get $entry value]]]
             $list insert {} end -id $revision -text $revision -values [list [dict get $entry operation] \
-                [::nats::browser::Size [string length [dict get $Entries $revision value]]] [string range [::nats::browser::Time [dict get $entry created]] 0 18]]
+                [Size [string length [dict get $Entries $revision value]]] [string range [Time [dict get $entry created]] 0 18]]
         }
         set selected [lmap revision $selected { if {![$list exists $revision]} continue; set revision }]
         if {$selected eq {}} { set selected [lindex [$list children {}] 0] }
@@ -85,7 +85,7 @@ oo::class create ::nats::browser::History {
         set list $Path.left.list
         set selected [lsort -integer [$list selection]]
         if {$selected eq {}} {
-            ::nats::browser::Fill_text $Path.right.diff {} disabled
+            Fill_text $Path.right.diff {} disabled
             return
         }
         set new [lindex $selected end]
@@ -95,8 +95,8 @@ oo::class create ::nats::browser::History {
             set old [lindex $order [expr {[lsearch -exact $order $new] - 1}]]
         }
         $Path.right.title configure -text [expr {$old eq {} ? "Revision $new, the oldest that is kept" : "From revision $old to $new"}]
-        set before [expr {$old eq {} ? "" : [::nats::browser::Readable [dict get $Entries $old value]]}]
-        ::nats::browser::Fill_diff $Path.right.diff $before [::nats::browser::Readable [dict get $Entries $new value]]
+        set before [expr {$old eq {} ? "" : [Readable [dict get $Entries $old value]]}]
+        Fill_diff $Path.right.diff $before [Readable [dict get $Entries $new value]]
     }
 
     method Enable {} {

@@ -17,10 +17,10 @@ oo::class create ::nats::browser::Keys {
         set Limits $limits
         set Callbacks $callbacks
         lassign {{} {} {} {} 0 0 0} Watcher Selected Filter_text List Flat Show_deleted Cost
-        set Tree [::nats::browser::KeyTree new]
+        set Tree [KeyTree new]
         my Forget_all
         ttk::frame $path
-        set Rows [::nats::browser::Rows new $path.rows {
+        set Rows [Rows new $path.rows {
             {key Key 30 w} {value Value 40 w} {revision Revision 10 e} {age Age 12 e} {ttl "TTL left" 12 e} {operation Operation 11 w}
         } [dict create row [list [self] row] selected [list [self] chosen] activated [list [self] activated] \
             toggled [list [self] toggled] menu [list [self] menu]]]
@@ -207,8 +207,8 @@ oo::class create ::nats::browser::Keys {
 
     method Tell_count {} {
         set total [$Tree total]
-        set text "[::nats::browser::Number $total] key[expr {$total == 1 ? "" : "s"}]"
-        if {$Filter_text ne {}} { set text "[::nats::browser::Number [llength $List]] of $text" }
+        set text "[Number $total] key[expr {$total == 1 ? "" : "s"}]"
+        if {$Filter_text ne {}} { set text "[Number [llength $List]] of $text" }
         if {!$Loaded} { append text ", loading\u2026" }
         {*}[dict get $Callbacks counted] $text
     }
@@ -223,7 +223,7 @@ oo::class create ::nats::browser::Keys {
             set lead "$indent[expr {[$Tree is_open $name] ? "\u25be" : "\u25b8"}]"
             set count [$Tree count $name]
             return [dict create text "$lead [string range [$Tree label $name] 0 end-1]" lead $lead tags [my Flash_tag $name] \
-                values [list "[::nats::browser::Number $count] key[expr {$count == 1 ? "" : "s"}]"]]
+                values [list "[Number $count] key[expr {$count == 1 ? "" : "s"}]"]]
         }
         if {![info exists Entries($name)]} { return [dict create text $indent$name values {}] }
         lassign $Entries($name) revision created operation ttl
@@ -231,14 +231,14 @@ oo::class create ::nats::browser::Keys {
         if {$operation ne "PUT"} { lappend tags muted }
         set label [expr {$flat ? $name : "$indent   [$Tree label $name]"}]
         dict create text $label tags $tags values [list [my Value $name $revision $operation] $revision \
-            [::nats::browser::Age $created] [my Remaining $name] $operation]
+            [Age $created] [my Remaining $name] $operation]
     }
 
     method Remaining {key} {
         set end [my Expires $key]
         if {$end eq {}} { return {} }
         set left [expr {$end - [clock milliseconds]}]
-        expr {$left < 0 ? "expired" : [::nats::browser::Span $left]}
+        expr {$left < 0 ? "expired" : [Span $left]}
     }
 
     # When a key goes, in ms since the epoch; nothing if it stays.
@@ -277,15 +277,32 @@ oo::class create ::nats::browser::Keys {
             if {[regexp {^[-/_=.A-Za-z0-9]+$} $name]} { lappend wanted $name } else { lappend odd $name }
         }
         if {[dict size $Values] > 5000} { set Values {} }
-        set found [expr {$wanted eq {} ? "" : [$Kv get_many $wanted -consistent false]}]
+        set found [my Read $wanted]
         dict for {key entry} $found {
-            dict set Values $key [list [dict get $entry revision] [::nats::browser::Preview [$Session to_bytes [dict get $entry value]]]]
+            dict set Values $key [list [dict get $entry revision] [Preview [$Session to_bytes [dict get $entry value]]]]
         }
         # Keys that other clients have stored and the rule for keys refuses.
         foreach key $odd {
             dict set Values $key [list [lindex $Entries($key) 0] "(not readable under this name)"]
         }
         if {$found ne {} || $odd ne {}} { $Rows draw }
+    }
+
+    # Entries of a few keys. Servers before 2.11 would look through all keys for each of these at once, so they are asked for
+    # one after the other.
+    method Read {keys} {
+        if {$keys eq {}} { return {} }
+        set info [$Session server_info]
+        if {$info ne {} && [package vsatisfies [regsub -- {-.*} [dict get $info version] {}] 2.11-]} {
+            return [$Kv get_many $keys -consistent false]
+        }
+        set found {}
+        foreach key $keys {
+            try {
+                dict set found $key [$Kv get $key]
+            } trap {NATS ErrKeyNotFound} {} {}
+        }
+        return $found
     }
 
     # ---- time goes by
@@ -304,10 +321,10 @@ oo::class create ::nats::browser::Keys {
             if {![info exists Entries($key)]} continue
             set end [my Expires $key]
             if {$end ne {} && $end + 2000 < $now} { lappend overdue $key }
-            if {[llength $overdue] >= 500} break
+            if {[llength $overdue] >= 50} break
         }
         if {$overdue eq {}} return
-        set found [$Kv get_many $overdue -consistent false]
+        set found [my Read $overdue]
         foreach key $overdue {
             if {[dict exists $found $key]} continue
             dict unset Expiring $key

@@ -19,7 +19,7 @@ oo::class create ::nats::browser::Messages {
     }
 
     method Build {} {
-        set gap [::nats::browser::Gap 2]
+        set gap [Gap 2]
         ttk::frame $Path -padding $gap
         ttk::frame $Path.bar
         ttk::checkbutton $Path.bar.follow -text Follow -variable [my varname Follow] -command [my on follow_toggled]
@@ -27,7 +27,7 @@ oo::class create ::nats::browser::Messages {
         pack $Path.bar.publish $Path.bar.follow -side right -padx [list $gap 0]
         foreach {name text method} {first First first older Older older newer Newer newer last Last last} {
             ttk::button $Path.bar.$name -text $text -command [my on $method]
-            pack $Path.bar.$name -side left -padx [list 0 [::nats::browser::Gap 0.5]]
+            pack $Path.bar.$name -side left -padx [list 0 [Gap 0.5]]
         }
         ttk::frame $Path.find
         ttk::label $Path.find.from_label -text From -style NatsMuted.TLabel
@@ -41,18 +41,18 @@ oo::class create ::nats::browser::Messages {
         bind $Path.find.from <Return> [my on from]
         bind $Path.find.subject <Return> [my on apply]
         ttk::panedwindow $Path.split -orient vertical
-        set Rows [::nats::browser::Rows new $Path.split.list {
+        set Rows [Rows new $Path.split.list {
             {seq Sequence 12 w} {time Time 24 w} {subject Subject 30 w} {size Size 10 e} {data Data 44 w}
         } [dict create row [list [self] row] selected [list [self] selected] activated [list [self] activated]]]
         ttk::panedwindow $Path.split.one -orient horizontal
         ttk::frame $Path.split.one.head
         ttk::label $Path.split.one.head.title -text Headers -style NatsMuted.TLabel
-        ::nats::browser::Text_pane $Path.split.one.head.text -width 24
+        Text_pane $Path.split.one.head.text -width 24
         ttk::frame $Path.split.one.data
         ttk::label $Path.split.one.data.title -text Payload -style NatsMuted.TLabel
-        ::nats::browser::Text_pane $Path.split.one.data.text
+        Text_pane $Path.split.one.data.text
         foreach side {head data} {
-            pack $Path.split.one.$side.title -anchor w -pady [list $gap [::nats::browser::Gap]]
+            pack $Path.split.one.$side.title -anchor w -pady [list $gap [Gap]]
             pack $Path.split.one.$side.text -fill both -expand 1
             $Path.split.one.$side.text.text configure -state disabled
         }
@@ -68,7 +68,7 @@ oo::class create ::nats::browser::Messages {
 
     # The fields are among the buttons, or in a line of their own where the window is too narrow for that.
     method arrange {width} {
-        set gap [::nats::browser::Gap 2]
+        set gap [Gap 2]
         set fields [expr {[winfo reqwidth $Path.find] + $gap}]
         set among [expr {[winfo manager $Path.find] eq "pack"}]
         set fits [expr {[winfo reqwidth $Path.bar] + ($among ? 0 : $fields) <= $width}]
@@ -189,7 +189,7 @@ oo::class create ::nats::browser::Messages {
         } else {
             if {[catch {clock scan $text -format "%Y-%m-%d %H:%M:%S"} s] && [catch {clock scan $text -format "%Y-%m-%d %H:%M"} s]
                     && [catch {clock scan $text -format "%Y-%m-%d"} s]} {
-                set s [expr {([clock milliseconds] - [::nats::browser::Parse_span $text]) / 1000}]
+                set s [expr {([clock milliseconds] - [Parse_span $text]) / 1000}]
             }
             set seq [my Seq_at [expr {$s * 1000}]]
         }
@@ -228,8 +228,8 @@ oo::class create ::nats::browser::Messages {
         set bytes [$Session to_bytes [nats::msg data $msg]]
         set seq [nats::msg seq $msg]
         dict create text $seq tags [expr {$Fresh && $seq > $Fresh ? "new1" : ""}] values [list \
-            [::nats::browser::Time [nats::isotime_to_msec [dict get $msg time]]] [nats::msg subject $msg] \
-            [::nats::browser::Size [string length $bytes]] [::nats::browser::Preview $bytes]]
+            [Time [nats::isotime_to_msec [dict get $msg time]]] [nats::msg subject $msg] \
+            [Size [string length $bytes]] [Preview $bytes]]
     }
 
     method selected {index} {
@@ -240,10 +240,10 @@ oo::class create ::nats::browser::Messages {
         dict for {name values} [dict get $msg header] {
             foreach value $values { lappend lines "$name: $value" }
         }
-        ::nats::browser::Fill_text $Path.split.one.head.text [join $lines \n] disabled
+        Fill_text $Path.split.one.head.text [join $lines \n] disabled
         set bytes [$Session to_bytes [nats::msg data $msg]]
-        ::nats::browser::Fill_text $Path.split.one.data.text [::nats::browser::Readable [string range $bytes 0 262143]] disabled
-        if {[::nats::browser::Kind $bytes] eq "json"} { ::nats::browser::Color_json $Path.split.one.data.text }
+        Fill_text $Path.split.one.data.text [Readable [string range $bytes 0 262143]] disabled
+        if {[Kind $bytes] eq "json"} { Color_json $Path.split.one.data.text }
     }
 
     method activated {index} { focus [my payload_text] }
@@ -251,6 +251,6 @@ oo::class create ::nats::browser::Messages {
     method ask_publish {} {
         if {![$Session may_write]} return
         set subject [expr {$Info eq {} ? "" : [lindex [dict get $Info config subjects] 0]}]
-        ::nats::browser::Ask_publish [winfo toplevel $Path] $Session $subject [my on last]
+        Ask_publish [winfo toplevel $Path] $Session $subject [my on last]
     }
 }

@@ -12,11 +12,11 @@ oo::class create ::nats::browser::ObjectsView {
         set Bucket $bucket
         lassign {{} {} {} {}} Store Watcher Infos Config_shown
         ttk::frame $path
-        ::nats::browser::View_head $path.head $bucket "Object store"
+        View_head $path.head $bucket "Object store"
         ttk::notebook $path.tabs
         ttk::notebook::enableTraversal $path.tabs
         pack $path.head -fill x
-        pack $path.tabs -fill both -expand 1 -pady [list [::nats::browser::Gap 2] 0]
+        pack $path.tabs -fill both -expand 1 -pady [list [Gap 2] 0]
         my Build
         my polled
         my go open
@@ -31,7 +31,7 @@ oo::class create ::nats::browser::ObjectsView {
 
     method Build {} {
         set tab $Path.tabs.objects
-        set gap [::nats::browser::Gap 2]
+        set gap [Gap 2]
         ttk::frame $tab -padding $gap
         ttk::frame $tab.bar
         foreach {name text method} {put "Store a file\u2026" new get "Save as\u2026" save delete "Delete\u2026" delete} {
@@ -41,16 +41,16 @@ oo::class create ::nats::browser::ObjectsView {
         if {[$Session read_only]} { foreach name {put delete} { $tab.bar.$name state disabled } }
         pack $tab.bar.put $tab.bar.get -side left -padx [list 0 $gap]
         pack $tab.bar.delete -side right
-        ::nats::browser::Table $tab.list {
+        Table $tab.list {
             {#0 Name 30 w 1} {size Size 10 e 0} {chunks Chunks 8 e 0} {changed Changed 22 w 0} {description Description 30 w 1}
         }
-        ::nats::browser::Text_pane $tab.facts -height 9
+        Text_pane $tab.facts -height 9
         $tab.facts.text configure -state disabled
         pack $tab.bar -fill x -pady [list 0 $gap]
         pack $tab.facts -side bottom -fill x -pady [list $gap 0]
         pack $tab.list -fill both -expand 1
         $Path.tabs add $tab -text Objects
-        ::nats::browser::Text_pane $Path.tabs.config
+        Text_pane $Path.tabs.config
         $Path.tabs add $Path.tabs.config -text Configuration -padding $gap
         bind $tab.list.tree <<TreeviewSelect>> [list [self] selected]
     }
@@ -71,10 +71,10 @@ oo::class create ::nats::browser::ObjectsView {
     method show {} {
         set rows [lmap name [lsort -dictionary [dict keys $Infos]] {
             set info [dict get $Infos $name]
-            list $name [list [::nats::browser::Size [dict get $info size]] [dict get $info chunks] [::nats::browser::Time [dict get $info mtime]] \
+            list $name [list [Size [dict get $info size]] [dict get $info chunks] [Time [dict get $info mtime]] \
                 [expr {[dict exists $info link] ? "link to [join [dict values [dict get $info link]] /]" : [dict get $info description]}]]
         }]
-        ::nats::browser::Fill_table $Path.tabs.objects.list $rows
+        Fill_table $Path.tabs.objects.list $rows
         my selected
     }
 
@@ -84,7 +84,7 @@ oo::class create ::nats::browser::ObjectsView {
     method selected {} {
         set name [my Chosen]
         set known [expr {$name ne {} && [dict exists $Infos $name]}]
-        ::nats::browser::Fill_text $Path.tabs.objects.facts [expr {$known ? [::nats::browser::Dict_lines [dict get $Infos $name]] : ""}] disabled
+        Fill_text $Path.tabs.objects.facts [expr {$known ? [Dict_lines [dict get $Infos $name]] : ""}] disabled
         $Path.tabs.objects.bar.get state [expr {$known ? "!disabled" : "disabled"}]
         $Path.tabs.objects.bar.delete state [expr {$known && ![$Session read_only] ? "!disabled" : "disabled"}]
     }
@@ -92,12 +92,12 @@ oo::class create ::nats::browser::ObjectsView {
     method polled {} {
         set info [$Places info OBJ_$Bucket]
         if {$info eq {}} return
-        ::nats::browser::View_facts $Path.head [list "[::nats::browser::Number [dict size $Infos]] object[expr {[dict size $Infos] == 1 ? "" : "s"}]" \
-            [::nats::browser::Size [dict get $info state bytes]] [dict get $info config storage]]
+        View_facts $Path.head [list "[Number [dict size $Infos]] object[expr {[dict size $Infos] == 1 ? "" : "s"}]" \
+            [Size [dict get $info state bytes]] [dict get $info config storage]]
         set config [dict get $info config]
         if {$config ne $Config_shown} {
             set Config_shown $config
-            ::nats::browser::Fill_text $Path.tabs.config [::nats::browser::Dict_lines $config] disabled
+            Fill_text $Path.tabs.config [Dict_lines $config] disabled
         }
     }
 
@@ -123,12 +123,12 @@ oo::class create ::nats::browser::ObjectsView {
         $Session note "$name is saved in $file"
     }
     method progress {name done total} {
-        $Session note "$name: [::nats::browser::Size $done][expr {$total > 0 ? " of [::nats::browser::Size $total]" : ""}]"
+        $Session note "$name: [Size $done][expr {$total > 0 ? " of [Size $total]" : ""}]"
     }
     method delete {} {
         set name [my Chosen]
         if {$name eq {} || ![$Session may_write]} return
-        ::nats::browser::Confirm [winfo toplevel $Path] "Delete the object \u201c$name\u201d?" \
+        Confirm [winfo toplevel $Path] "Delete the object \u201c$name\u201d?" \
             "Its bytes are removed. This cannot be undone." Delete [my on delete_now $name]
     }
     method delete_now {name} {

@@ -5,6 +5,8 @@ oo::class create ::nats::browser::Part {
     variable Part_session Part_timers
 
     constructor {session} {
+        # The package's own functions are known by their names.
+        namespace path [list ::nats::browser {*}[namespace path]]
         set Part_session $session
         set Part_timers {}
     }
@@ -17,7 +19,7 @@ oo::class create ::nats::browser::Part {
 
     # Runs a method of this object in a coroutine, up to its first wait at once.
     method go {method args} {
-        ::nats::browser::Go [self] $Part_session [list [self namespace]::my $method {*}$args]
+        Go [self] $Part_session [list [self namespace]::my $method {*}$args]
     }
 
     # Runs a method after a time, in a coroutine. Of several calls for the same method only the first one counts until it

@@ -22,7 +22,7 @@ oo::class create ::nats::browser::Places {
         $Tree heading #0 -text Place -anchor w
         $Tree heading count -text Count -anchor e
         $Tree heading size -text Size -anchor e
-        foreach column {count size} { $Tree column $column -width [::nats::browser::Em 9] -anchor e -stretch 0 }
+        foreach column {count size} { $Tree column $column -width [Em 9] -anchor e -stretch 0 }
         bind $Tree <Configure> [list ::nats::browser::Share_width $Tree {{#0 16 1} {count 9 0} {size 9 0}}]
         grid $Tree $path.bar -sticky nsew
         grid columnconfigure $path 0 -weight 1
@@ -32,7 +32,7 @@ oo::class create ::nats::browser::Places {
             $Tree insert {} end -id [list group $group] -text $text -open 1 -tags group
         }
         $Tree tag configure group -font NatsBrowserBold
-        $Tree tag configure muted -foreground [::nats::browser::Color muted]
+        $Tree tag configure muted -foreground [Color muted]
         bind $Tree <<TreeviewSelect>> [list [self] chosen]
         bind $Tree <<TreeviewOpen>> [my on poll_consumers]
         my go poll
@@ -102,14 +102,16 @@ oo::class create ::nats::browser::Places {
             lassign [my Place_of $name] kind short
             set state [dict get $info state]
             dict lappend items $kind [list $kind $short]
-            my Item [list group $kind] [list $kind $short] $short [my Count $kind $name $state] [::nats::browser::Size [dict get $state bytes]]
+            my Item [list group $kind] [list $kind $short] $short [my Count $kind $name $state] [Size [dict get $state bytes]]
             [$Session samples] add "stream $name" [dict create messages [dict get $state messages] bytes [dict get $state bytes] \
                 last_seq [dict get $state last_seq] subjects [my Subjects $info]]
         }
-        [$Session samples] keep_only "stream *" [lmap name [dict keys $Infos] {string cat "stream " $name}]
+        foreach kind {stream pending} {
+            [$Session samples] keep_only "$kind *" [lmap name [dict keys $Infos] {string cat "$kind " $name}]
+        }
         dict for {kind present} $items {
             set group [list group $kind]
-            $Tree set $group count [expr {[llength $present] ? [::nats::browser::Number [llength $present]] : ""}]
+            $Tree set $group count [expr {[llength $present] ? [Number [llength $present]] : ""}]
             foreach item [$Tree children $group] {
                 if {$item ni $present} { my Forget $item }
             }
@@ -128,7 +130,7 @@ oo::class create ::nats::browser::Places {
             os { set count [expr {[dict exists $Objects $stream] ? [dict get $Objects $stream count] : ""}] }
             stream { set count [dict get $state messages] }
         }
-        ::nats::browser::Number $count
+        Number $count
     }
 
     # Not told of a stream that is empty.
@@ -179,12 +181,15 @@ oo::class create ::nats::browser::Places {
     method Take_consumers {item stream infos} {
         if {![$Tree exists $item]} return
         dict set Consumers $stream $infos
+        set pending 0
+        foreach info $infos { incr pending [dict get $info num_pending] }
+        if {$infos ne {}} { [$Session samples] add "pending $stream" [list pending $pending] }
         if {[$Tree exists [list waiting $stream]]} { $Tree delete [list [list waiting $stream]] }
         set present {}
         foreach info $infos {
             set consumer [list consumer $stream [dict get $info name]]
             lappend present $consumer
-            my Item $item $consumer [dict get $info name] [::nats::browser::Number [dict get $info num_pending]] {}
+            my Item $item $consumer [dict get $info name] [Number [dict get $info num_pending]] {}
         }
         foreach child [$Tree children $item] {
             if {$child ni $present} {
@@ -206,7 +211,7 @@ oo::class create ::nats::browser::Places {
             $store destroy
             dict set Objects $name [dict create last $last count [llength $names]]
             set item [list os [string range $name 4 end]]
-            if {[$Tree exists $item]} { $Tree set $item count [::nats::browser::Number [llength $names]] }
+            if {[$Tree exists $item]} { $Tree set $item count [Number [llength $names]] }
         }
     }
 }

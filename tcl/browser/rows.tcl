@@ -16,6 +16,7 @@ oo::class create ::nats::browser::Rows {
     variable Path Tree Bar Callbacks Total Top Slots Selected Pending Heading Widths
 
     constructor {path columns callbacks args} {
+        namespace path [list ::nats::browser {*}[namespace path]]
         set Path $path
         set Tree $path.tree
         set Bar $path.bar
@@ -35,14 +36,14 @@ oo::class create ::nats::browser::Rows {
             set id [expr {[incr number] ? $name : "#0"}]
             $Tree heading $id -text $title -anchor $anchor
             set stretch [expr {$width >= 30}]
-            $Tree column $id -width [::nats::browser::Em $width] -minwidth [::nats::browser::Em 4] -anchor $anchor -stretch $stretch
+            $Tree column $id -width [Em $width] -minwidth [Em 4] -anchor $anchor -stretch $stretch
             lappend Widths [list $id $width $stretch]
         }
         my Bind
         foreach tag {new1 new2 changed1 changed2 gone1 gone2} {
-            $Tree tag configure $tag -background [::nats::browser::Color $tag]
+            $Tree tag configure $tag -background [Color $tag]
         }
-        $Tree tag configure muted -foreground [::nats::browser::Color muted]
+        $Tree tag configure muted -foreground [Color muted]
     }
 
     destructor { after cancel $Pending }
@@ -117,7 +118,7 @@ oo::class create ::nats::browser::Rows {
 
     # As many items as fit into the window.
     method fit {} {
-        ::nats::browser::Share_width $Tree $Widths
+        Share_width $Tree $Widths
         if {![$Tree exists s0]} { $Tree insert {} end -id s0; set Slots 1 }
         set height [ttk::style lookup NatsRows.Treeview -rowheight]
         set wanted [expr {max(1, int(([winfo height $Tree] - $Heading - 1) / $height))}]
@@ -131,7 +132,7 @@ oo::class create ::nats::browser::Rows {
 
     method Show_place {} {
         set total [expr {max(1, $Total, $Slots)}]
-        ::nats::browser::Set_bar $Bar [expr {double($Top) / $total}] [expr {double($Top + $Slots) / $total}]
+        Set_bar $Bar [expr {double($Top) / $total}] [expr {double($Top + $Slots) / $total}]
     }
 
     # ---- moving
@@ -207,7 +208,7 @@ oo::class create ::nats::browser::Rows {
         if {![dict exists $Callbacks toggled]} { return 0 }
         set row [{*}[dict get $Callbacks row] $index]
         if {![dict exists $row lead]} { return 0 }
-        expr {[$Tree identify column $x 0] eq "#0" && $x <= [font measure TkDefaultFont [dict get $row lead]] + [::nats::browser::Gap 2.5]}
+        expr {[$Tree identify column $x 0] eq "#0" && $x <= [font measure TkDefaultFont [dict get $row lead]] + [Gap 2.5]}
     }
 
     method double {x y} {
@@ -230,6 +231,6 @@ oo::class create ::nats::browser::Rows {
         my see $Selected
         my draw_now
         lassign [$Tree bbox s[expr {$Selected - $Top}]] x y width height
-        {*}[dict get $Callbacks menu] $Selected [expr {[winfo rootx $Tree] + $x + [::nats::browser::Em 4]}] [expr {[winfo rooty $Tree] + $y + $height}]
+        {*}[dict get $Callbacks menu] $Selected [expr {[winfo rootx $Tree] + $x + [Em 4]}] [expr {[winfo rooty $Tree] + $y + $height}]
     }
 }

@@ -12,7 +12,7 @@ oo::class create ::nats::browser::ServerView {
         set Places $places
         set Asked 0
         ttk::frame $path
-        ::nats::browser::View_head $path.head Server {}
+        View_head $path.head Server {}
         ::ttk::frame $path.charts
         set span [[$Session samples] span]
         set Charts {}
@@ -20,16 +20,16 @@ oo::class create ::nats::browser::ServerView {
             rtt "Round trip, ms" ::nats::browser::Short in "Messages received a second" ::nats::browser::Short
             out "Messages sent a second" ::nats::browser::Short bytes "Bytes received a second" ::nats::browser::Size
         } {
-            lappend Charts [::nats::browser::Chart new $path.charts.$name $title $format $span]
+            lappend Charts [Chart new $path.charts.$name $title $format $span]
         }
-        ::nats::browser::Place_charts $path.charts
+        Place_charts $path.charts
         ttk::label $path.title -text "Slow consumers: the longest backlogs" -style NatsBold.TLabel
-        ::nats::browser::Table $path.slow {
+        Table $path.slow {
             {#0 Consumer 24 w 1} {stream Stream 20 w 1} {pending Pending 11 e 0} {unacked "Ack pending" 14 e 0} {last "Last delivery" 16 e 0}
         }
         pack $path.head -fill x
-        pack $path.charts -fill both -expand 1 -pady [list [::nats::browser::Gap 3] 0]
-        pack $path.title -anchor w -pady [list [::nats::browser::Gap 2] [::nats::browser::Gap]]
+        pack $path.charts -fill both -expand 1 -pady [list [Gap 3] 0]
+        pack $path.title -anchor w -pady [list [Gap 2] [Gap]]
         pack $path.slow -fill both -expand 1
         my polled
     }
@@ -46,11 +46,11 @@ oo::class create ::nats::browser::ServerView {
             $Path.head.kind configure -text "nats-server [dict get $info version]"
             set statistics [[$Session connection] statistics]
             set facts [list "[dict get $info host]:[dict get $info port]" \
-                "payloads up to [::nats::browser::Size [dict get $info max_payload]]" [expr {[dict get $info tls_required] ? "TLS" : "no TLS"}]]
+                "payloads up to [Size [dict get $info max_payload]]" [expr {[dict get $info tls_required] ? "TLS" : "no TLS"}]]
             foreach {name text} {reconnects reconnections dropped "messages dropped, the script is slow"} {
-                if {[dict get $statistics $name] > 0} { lappend facts "[::nats::browser::Number [dict get $statistics $name]] $text" }
+                if {[dict get $statistics $name] > 0} { lappend facts "[Number [dict get $statistics $name]] $text" }
             }
-            ::nats::browser::View_facts $Path.head $facts
+            View_facts $Path.head $facts
         }
         if {!$Asked && [$Places polled]} { my go ask_consumers }
         set samples [$Session samples]
@@ -78,10 +78,10 @@ oo::class create ::nats::browser::ServerView {
         }
         set rows [lmap row [lrange [lsort -integer -decreasing -index 0 $found] 0 49] {
             lassign $row pending stream consumer
-            list [list $stream [dict get $consumer name]] [list $stream [::nats::browser::Number $pending] \
-                [::nats::browser::Number [dict get $consumer num_ack_pending]] [::nats::browser::Last_active $consumer]]
+            list [list $stream [dict get $consumer name]] [list $stream [Number $pending] \
+                [Number [dict get $consumer num_ack_pending]] [Last_active $consumer]]
         }]
-        ::nats::browser::Fill_table $Path.slow $rows
+        Fill_table $Path.slow $rows
         # The same name may occur in several streams.
         foreach row $rows { $Path.slow.tree item [lindex $row 0] -text [lindex $row 0 1] }
     }

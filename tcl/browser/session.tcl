@@ -12,8 +12,9 @@ oo::class create ::nats::browser::Session {
         set Read_only $read_only
         set Listener $listener
         set Log {}
-        set Js [$connection jet_stream]
-        set Samples [::nats::browser::Samples new]
+        # Nobody waits in here, so a server that is busy may take its time.
+        set Js [$connection jet_stream -timeout 20000]
+        set Samples [Samples new]
     }
 
     destructor {
@@ -41,11 +42,11 @@ oo::class create ::nats::browser::Session {
 
     # Values are bytes in here, whatever the application's connection makes of them.
     method to_bytes {value} {
-        if {[$Connection cget -utf8_convert]} { return [::nats::browser::To_bytes $value] }
+        if {[$Connection cget -utf8_convert]} { return [To_bytes $value] }
         return $value
     }
     method to_value {bytes} {
-        if {[$Connection cget -utf8_convert]} { return [::nats::browser::To_text $bytes] }
+        if {[$Connection cget -utf8_convert]} { return [To_text $bytes] }
         return $bytes
     }
 
@@ -61,7 +62,7 @@ oo::class create ::nats::browser::Session {
 
     # Whether bytes can be written through the connection.
     method is_writable {bytes} {
-        expr {![$Connection cget -utf8_convert] || [::nats::browser::To_bytes [::nats::browser::To_text $bytes]] eq $bytes}
+        expr {![$Connection cget -utf8_convert] || [To_bytes [To_text $bytes]] eq $bytes}
     }
 
     # A call has failed. What ends together with the window or the connection is no failure worth telling.

@@ -9,14 +9,14 @@ oo::class create ::nats::browser::Status {
         set Path $path
         set Session $session
         set Rtt {}
-        ttk::frame $path -padding [list [::nats::browser::Gap 2] [::nats::browser::Gap]]
+        ttk::frame $path -padding [list [Gap 2] [Gap]]
         foreach name {dot state server cluster rtt mode} { ttk::label $path.$name }
         foreach name {server cluster rtt mode} { $path.$name configure -style NatsMuted.TLabel }
         $path.dot configure -text \u25cf
         ttk::label $path.message -anchor e
         bind $path.message <ButtonPress-1> [list event generate [winfo toplevel $path] <<NatsBrowserErrors>>]
         pack $path.dot -side left
-        foreach name {state server cluster rtt mode} { pack $path.$name -side left -padx [list [::nats::browser::Gap] [::nats::browser::Gap 3]] }
+        foreach name {state server cluster rtt mode} { pack $path.$name -side left -padx [list [Gap] [Gap 3]] }
         pack $path.message -side right -fill x -expand 1
         my Follow
         my show
@@ -54,7 +54,7 @@ oo::class create ::nats::browser::Status {
     method show {} {
         set status [$Session status]
         set color [switch $status { connected {string cat good} reconnecting - connecting - draining {string cat warn} default {string cat bad} }]
-        $Path.dot configure -foreground [::nats::browser::Color $color]
+        $Path.dot configure -foreground [Color $color]
         $Path.state configure -text [expr {$status eq "gone" ? "connection destroyed" : $status}]
         set info [$Session server_info]
         if {$info ne {}} {

@@ -12,17 +12,17 @@ oo::class create ::nats::browser::StreamView {
         set Stream $stream
         set Config_shown {}
         ttk::frame $path
-        ::nats::browser::View_head $path.head $stream Stream
+        View_head $path.head $stream Stream
         ttk::notebook $path.tabs
         ttk::notebook::enableTraversal $path.tabs
         pack $path.head -fill x
-        pack $path.tabs -fill both -expand 1 -pady [list [::nats::browser::Gap 2] 0]
-        set Messages [::nats::browser::Messages new $path.tabs.messages $session $stream]
+        pack $path.tabs -fill both -expand 1 -pady [list [Gap 2] 0]
+        set Messages [Messages new $path.tabs.messages $session $stream]
         $path.tabs add $path.tabs.messages -text Messages
         my Build_consumers
         my Build_charts
-        ::nats::browser::Text_pane $path.tabs.config
-        $path.tabs add $path.tabs.config -text Configuration -padding [::nats::browser::Gap 2]
+        Text_pane $path.tabs.config
+        $path.tabs add $path.tabs.config -text Configuration -padding [Gap 2]
         my polled
     }
 
@@ -35,16 +35,16 @@ oo::class create ::nats::browser::StreamView {
 
     method Build_consumers {} {
         set tab $Path.tabs.consumers
-        ttk::frame $tab -padding [::nats::browser::Gap 2]
-        ::nats::browser::Table $tab.list {
+        ttk::frame $tab -padding [Gap 2]
+        Table $tab.list {
             {#0 Name 20 w 1} {kind Kind 8 w 0} {pending Pending 10 e 0} {unacked "Ack pending" 13 e 0} {again Redelivered 13 e 0}
             {waiting "Pulls waiting" 14 e 0} {floor "Ack floor" 11 e 0} {last "Last delivery" 15 e 0}
         }
         ttk::label $tab.title -style NatsMuted.TLabel -text "Configuration"
-        ::nats::browser::Text_pane $tab.config -height 10
+        Text_pane $tab.config -height 10
         $tab.config.text configure -state disabled
         pack $tab.list -fill both -expand 1
-        pack $tab.title -anchor w -pady [list [::nats::browser::Gap 2] [::nats::browser::Gap]]
+        pack $tab.title -anchor w -pady [list [Gap 2] [Gap]]
         pack $tab.config -fill both
         $Path.tabs add $tab -text Consumers
         bind $tab.list.tree <<TreeviewSelect>> [list [self] consumer_selected]
@@ -52,16 +52,16 @@ oo::class create ::nats::browser::StreamView {
 
     method Build_charts {} {
         set tab $Path.tabs.charts
-        $Path.tabs add [::nats::browser::Chart_grid $tab] -text Charts
+        $Path.tabs add [Chart_grid $tab] -text Charts
         set span [[$Session samples] span]
         set Charts {}
         foreach {name title format} {
             rate "Messages a second" ::nats::browser::Short bytes_rate "Bytes a second" ::nats::browser::Size
             messages "Messages" ::nats::browser::Short pending "Waiting for consumers" ::nats::browser::Short
         } {
-            lappend Charts [::nats::browser::Chart new $tab.$name $title $format $span]
+            lappend Charts [Chart new $tab.$name $title $format $span]
         }
-        ::nats::browser::Place_charts $tab
+        Place_charts $tab
     }
 
     method polled {} {
@@ -69,14 +69,14 @@ oo::class create ::nats::browser::StreamView {
         if {$info eq {}} return
         set state [dict get $info state]
         set config [dict get $info config]
-        set facts [list "[::nats::browser::Number [dict get $state messages]] messages" [::nats::browser::Size [dict get $state bytes]] \
-            "sequence [::nats::browser::Number [dict get $state first_seq]] to [::nats::browser::Number [dict get $state last_seq]]"]
+        set facts [list "[Number [dict get $state messages]] messages" [Size [dict get $state bytes]] \
+            "sequence [Number [dict get $state first_seq]] to [Number [dict get $state last_seq]]"]
         if {[dict exists $config subjects]} { lappend facts [join [dict get $config subjects] ", "] }
         lappend facts [dict get $config retention] [dict get $config storage]
-        ::nats::browser::View_facts $Path.head $facts
+        View_facts $Path.head $facts
         if {$config ne $Config_shown} {
             set Config_shown $config
-            ::nats::browser::Fill_text $Path.tabs.config [::nats::browser::Dict_lines $config] disabled
+            Fill_text $Path.tabs.config [Dict_lines $config] disabled
         }
         $Messages polled $info
         my Show_consumers
@@ -100,21 +100,18 @@ oo::class create ::nats::browser::StreamView {
         set rows [lmap info $infos {
             set config [dict get $info config]
             list [dict get $info name] [list [expr {[dict exists $config deliver_subject] ? "push" : "pull"}] \
-                [::nats::browser::Number [dict get $info num_pending]] [::nats::browser::Number [dict get $info num_ack_pending]] \
-                [::nats::browser::Number [dict get $info num_redelivered]] [::nats::browser::Number [dict get $info num_waiting]] \
-                [::nats::browser::Number [dict get $info ack_floor stream_seq]] [::nats::browser::Last_active $info]]
+                [Number [dict get $info num_pending]] [Number [dict get $info num_ack_pending]] \
+                [Number [dict get $info num_redelivered]] [Number [dict get $info num_waiting]] \
+                [Number [dict get $info ack_floor stream_seq]] [Last_active $info]]
         }]
-        ::nats::browser::Fill_table $Path.tabs.consumers.list $rows
-        set pending 0
-        foreach info $infos { incr pending [dict get $info num_pending] }
-        if {$infos ne {}} { [$Session samples] add "pending $Stream" [list pending $pending] }
+        Fill_table $Path.tabs.consumers.list $rows
     }
 
     method consumer_selected {} {
         set name [lindex [$Path.tabs.consumers.list.tree selection] 0]
         foreach info [$Places consumers $Stream] {
             if {[dict get $info name] eq $name} {
-                ::nats::browser::Fill_text $Path.tabs.consumers.config [::nats::browser::Dict_lines [dict get $info config]] disabled
+                Fill_text $Path.tabs.consumers.config [Dict_lines [dict get $info config]] disabled
             }
         }
     }

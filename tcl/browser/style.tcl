@@ -84,7 +84,7 @@ proc ::nats::browser::Prepare_styles {} {
 
 # A theme for programs that have none of their own, nats-browser first of all: plain, light, flat. Called again when the
 # scaling has changed.
-proc ::nats::browser::Use_theme {} {
+proc ::nats::browser::use_theme {} {
     if {"natsbrowser" ni [ttk::style theme names]} { ttk::style theme create natsbrowser -parent clam }
     Set_theme
     ttk::style theme use natsbrowser

@@ -4,21 +4,22 @@ oo::class create ::nats::browser::Window {
     variable Path Session Places Status View Place Last_failed
 
     constructor {path connection parent read_only} {
+        namespace path [list ::nats::browser {*}[namespace path]]
         set Path $path
         lassign {{} {} {} {} {}} Places Status View Place Last_failed
         ::nats::browser::Prepare_styles
         toplevel $path -class NatsBrowser -background [ttk::style lookup TFrame -background]
         wm withdraw $path
         wm title $path "NATS browser"
-        set Session [::nats::browser::Session new $connection $read_only [list [self] tell]]
+        set Session [Session new $connection $read_only [list [self] tell]]
         my Build
         my Bind
         bind $path <Destroy> [list ::nats::browser::Closed %W $path]
         $Places select server
         my show server
-        wm geometry $path [expr {min([::nats::browser::Em 150], [winfo screenwidth $path] * 95 / 100)}]x[expr {
-            min([::nats::browser::Em 96], [winfo screenheight $path] * 85 / 100)}]
-        wm minsize $path [::nats::browser::Em 80] [::nats::browser::Em 50]
+        wm geometry $path [expr {min([Em 150], [winfo screenwidth $path] * 95 / 100)}]x[expr {
+            min([Em 104], [winfo screenheight $path] * 85 / 100)}]
+        wm minsize $path [Em 80] [Em 50]
         wm deiconify $path
         focus [$Places widget]
     }
@@ -30,12 +31,12 @@ oo::class create ::nats::browser::Window {
     }
 
     method Build {} {
-        set gap [::nats::browser::Gap 2]
+        set gap [Gap 2]
         ttk::panedwindow $Path.split -orient horizontal
         ttk::frame $Path.split.right -padding [list $gap 0 0 0]
-        set Status [::nats::browser::Status new $Path.status $Session]
-        frame $Path.line -height 1 -background [::nats::browser::Color border]
-        set Places [::nats::browser::Places new $Path.split.places $Session [list [self] show]]
+        set Status [Status new $Path.status $Session]
+        frame $Path.line -height 1 -background [Color border]
+        set Places [Places new $Path.split.places $Session [list [self] show]]
         $Path.split add $Path.split.places -weight 0
         $Path.split add $Path.split.right -weight 1
         pack $Path.status -side bottom -fill x
@@ -90,10 +91,10 @@ oo::class create ::nats::browser::Window {
         set Place $place
         set path $Path.split.right.view
         switch $kind {
-            server { set View [::nats::browser::ServerView new $path $Session $Places] }
-            kv { set View [::nats::browser::BucketView new $path $Session $Places $name] }
-            os { set View [::nats::browser::ObjectsView new $path $Session $Places $name] }
-            stream - consumer { set View [::nats::browser::StreamView new $path $Session $Places $name] }
+            server { set View [ServerView new $path $Session $Places] }
+            kv { set View [BucketView new $path $Session $Places $name] }
+            os { set View [ObjectsView new $path $Session $Places $name] }
+            stream - consumer { set View [StreamView new $path $Session $Places $name] }
         }
         pack $path -fill both -expand 1
         wm title $Path "[expr {$kind eq "server" ? "" : "$name \u2013 "}]NATS browser"
@@ -106,7 +107,7 @@ oo::class create ::nats::browser::Window {
     }
 
     method Ask_to_leave {command} {
-        ::nats::browser::Confirm $Path "Leave \u201c[$View unsaved]\u201d without saving?" "What was typed is lost." Leave $command
+        Confirm $Path "Leave \u201c[$View unsaved]\u201d without saving?" "What was typed is lost." Leave $command
     }
 
     method go_to {place key} {
@@ -160,20 +161,20 @@ oo::class create ::nats::browser::Window {
 
     method errors {} {
         set path $Path.errors
-        set body [::nats::browser::Dialog $path "What went wrong"]
-        ::nats::browser::Text_pane $body.text -width 90 -height 16
+        set body [Dialog $path "What went wrong"]
+        Text_pane $body.text -width 90 -height 16
         set lines [lmap error [lreverse [$Session errors]] {
             dict with error { string cat [clock format [expr {$time / 1000}] -format %H:%M:%S] "  $message" [expr {$code eq {} ? "" : " ($code)"}] }
         }]
-        ::nats::browser::Fill_text $body.text [expr {$lines eq {} ? "Nothing so far." : [join $lines \n]}] disabled
+        Fill_text $body.text [expr {$lines eq {} ? "Nothing so far." : [join $lines \n]}] disabled
         pack $body.text -fill both -expand 1
-        ::nats::browser::Dialog_button $path close Close [list destroy $path]
-        ::nats::browser::Dialog_show $path $path.buttons.close
+        Dialog_button $path close Close [list destroy $path]
+        Dialog_show $path $path.buttons.close
     }
 
     method help {} {
         set path $Path.help
-        set body [::nats::browser::Dialog $path "Keys"]
+        set body [Dialog $path "Keys"]
         set row 0
         foreach {keys meaning} {
             "F6, Shift+F6" "the next part of the window, the one before"
@@ -192,11 +193,11 @@ oo::class create ::nats::browser::Window {
         } {
             ttk::label $body.k$row -text $keys -style NatsBold.TLabel
             ttk::label $body.m$row -text $meaning
-            grid $body.k$row $body.m$row -sticky w -pady [::nats::browser::Gap 0.5] -padx [list 0 [::nats::browser::Gap 4]]
+            grid $body.k$row $body.m$row -sticky w -pady [Gap 0.5] -padx [list 0 [Gap 4]]
             incr row
         }
-        ::nats::browser::Dialog_button $path close Close [list destroy $path]
-        ::nats::browser::Dialog_show $path $path.buttons.close
+        Dialog_button $path close Close [list destroy $path]
+        Dialog_show $path $path.buttons.close
     }
 }
 
