@@ -8,6 +8,8 @@
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
 # make audit            licences, sources and advisories of what the library is made of, by cargo-deny
 # make bench            the benchmarks (BENCHFLAGS)
+# make dist             what a release consists of, for all platforms, into build/dist; DIST_TARGETS, see tools/dist
+# make dist-check       runs what is in build/dist: the last lines say what was tried where
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
 
@@ -42,7 +44,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
-.PHONY: all demo test soak fuzz loom valgrind audit bench install clean
+.PHONY: all demo test soak fuzz loom valgrind audit bench dist dist-check install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -89,6 +91,12 @@ audit:
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" bench/all.tcl $(BENCHFLAGS) </dev/null
+
+dist:
+	@CARGO='$(CARGO)' tools/dist </dev/null
+
+dist-check:
+	@CARGO='$(CARGO)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' tools/dist-check </dev/null
 
 install: all
 	mkdir -p "$(INSTALLED)"
