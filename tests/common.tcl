@@ -11,7 +11,8 @@
 # Helpers in ::t:
 #     server ?option value ...?     starts a server (options as of nats::server start); ended by `done` if not before
 #     connect url ?option value ...?  a connected nats::connection; the options are those of its `configure`
-#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 5000 ms
+#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 5000 ms.
+#                                   The environment variable NATS_TEST_PATIENCE multiplies that, for emulated machines
 #     pause ms                      runs the event loop for a time
 #     background_errors             the background errors so far, each {message options}, and forgets them
 #     only name condition ?reason?  a tcltest constraint for tests made for some versions only: a skip is no failure; the
@@ -166,6 +167,7 @@ namespace eval ::t {
 
     # The condition is tried again every 5 ms, for no event tells that it may have changed.
     proc wait_until {condition {limit 5000}} {
+        if {[info exists ::env(NATS_TEST_PATIENCE)]} { set limit [expr {$limit * $::env(NATS_TEST_PATIENCE)}] }
         set deadline [expr {[clock milliseconds] + $limit}]
         while {![uplevel 1 [list expr $condition]]} {
             if {[clock milliseconds] > $deadline} {
