@@ -10,6 +10,8 @@
 # make audit            licences, sources and advisories of what the library is made of, by cargo-deny
 # make bench            the benchmarks (BENCHFLAGS)
 # make screenshots      the pictures of nats::browser in doc/images; needs Xvfb
+# make dist             what a release consists of, for all platforms, into build/dist; DIST_TARGETS, see tools/dist
+# make dist-check       runs what is in build/dist: the last lines say what was tried where
 # make install          PREFIX=/usr/local DESTDIR=
 # make clean            removes everything made or fetched here
 
@@ -44,7 +46,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
-.PHONY: all demo browse test soak fuzz loom valgrind audit bench screenshots install clean
+.PHONY: all demo browse test soak fuzz loom valgrind audit bench screenshots dist dist-check install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -102,6 +104,12 @@ bench: all
 screenshots: all
 	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && tclsh="$$(tools/find-tclsh 9.0)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" PATH="$$PATH:$(CURDIR)/build/debian/usr/bin" "$$tclsh" tools/screenshots
+
+dist:
+	@CARGO='$(CARGO)' tools/dist </dev/null
+
+dist-check:
+	@CARGO='$(CARGO)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' tools/dist-check </dev/null
 
 install: all
 	mkdir -p "$(INSTALLED)"

@@ -41,7 +41,7 @@
 #     NATS ErrServerStart        ended or not ready in time; the message has the end of its log
 #     NATS ErrNoSuchServer       not a handle
 #     NATS ErrServerEnded        signal, pause or resume of a server that has ended
-#     NATS ErrNotSupported       a forked process signals, ends or restarts a server of its parent's
+#     NATS ErrNotSupported       a forked process signals, ends or restarts a server of its parent's; the system is no Unix
 #     NATS ErrInvalidArg         unknown option, missing or bad value
 
 namespace eval ::nats::server {
@@ -93,6 +93,9 @@ proc ::nats::server::start {args} {
     variable Servers
     variable Count
     variable Defaults
+    if {$::tcl_platform(platform) ne "unix"} {
+        Fail ErrNotSupported "nats::server needs a Unix with sh: elsewhere start nats-server yourself"
+    }
     set options [Merge_options $Defaults $args]
     set binary [Find_binary [dict get $options -binary]]
     set dir [Temporary_directory]

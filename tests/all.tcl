@@ -68,7 +68,7 @@ proc ::all::Start_next {} {
     variable Running
     while {$Queue ne {} && [array size Running] < [dict get $Options -jobs]} {
         set Queue [lassign $Queue name]
-        set command [list [info nameofexecutable] [file join $Directory $name] {*}$Passed_on </dev/null 2>@1]
+        set command [list [info nameofexecutable] -encoding utf-8 [file join $Directory $name] {*}$Passed_on </dev/null 2>@1]
         set channel [open |$command]
         fconfigure $channel -blocking 0 -translation binary
         set pid [lindex [pid $channel] 0]
@@ -89,7 +89,11 @@ proc ::all::Hear {pid} {
 # Kills a file that takes too long. What it started ends with it: the servers watch over its end.
 proc ::all::Expire {pid} {
     variable Options
-    catch {exec /bin/sh -c "kill -KILL $pid"}
+    if {$::tcl_platform(platform) eq "windows"} {
+        catch {exec taskkill /F /T /PID $pid}
+    } else {
+        catch {exec /bin/sh -c "kill -KILL $pid"}
+    }
     End $pid "took longer than [dict get $Options -limit] s"
 }
 

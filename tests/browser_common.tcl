@@ -1,6 +1,6 @@
 # What the tests of nats::browser share, on top of kv_common.tcl. They drive the widgets by events, as a person does.
 #
-#     source [file join [file dirname [info script]] browser_common.tcl]
+#     source -encoding utf-8 [file join [file dirname [info script]] browser_common.tcl]
 #     namespace eval ::t::browser { namespace import ::tcltest::test ::kvt::* ::bt::*; lassign [kv_server] srv c js; ... }
 #
 # Helpers in ::bt:
@@ -15,7 +15,7 @@
 #     complaints W                  what the status line was told of failures; traces of defects included
 #     close_all                     closes all windows
 
-source [file join [file dirname [info script]] kv_common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 t::needs_tk
 if {[tcltest::testConstraint tk]} {
     package require nats::browser

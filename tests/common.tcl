@@ -1,6 +1,6 @@
 # What every test file starts from:
 #
-#     source [file join [file dirname [info script]] common.tcl]
+#     source -encoding utf-8 [file join [file dirname [info script]] common.tcl]
 #     set server [t::server]
 #     tcltest::test kv_get-1.1 {...} -body {...} -result {...}
 #     t::done
@@ -11,13 +11,21 @@
 # Helpers in ::t:
 #     server ?option value ...?     starts a server (options as of nats::server start); ended by `done` if not before
 #     connect url ?option value ...?  a connected nats::connection; the options are those of its `configure`
-#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 20000 ms
+#     wait_until condition ?ms?     runs the event loop until an expression of the caller's is true; error after 20000 ms.
+#                                   The environment variable NATS_TEST_PATIENCE multiplies that, for emulated machines
 #     pause ms                      runs the event loop for a time
 #     background_errors             the background errors so far, each {message options}, and forgets them
 #     only name condition ?reason?  a tcltest constraint for tests made for some versions only: a skip is no failure; the
 #                                   summary tells the reason
 #     needs_thread, needs_tk        the constraints `thread` and `tk`: what cannot be had on every machine. The latter provides
 #                                   a display and loads Tk; with -load false it does neither, for tests that start a wish
+#     needs_proc                    the constraint `proc`: the system tells by /proc what a process has
+#     resident                      kilobytes of memory that this process has
+#     held                          how many files and threads it has open
+#     established port              how many sockets of this system are connected to a port
+#     directory                     makes a temporary directory, which the test removes
+#     null                          a channel that forgets what is written
+#     kill process ?signal?         ends a process, or sends it a signal (by name)
 #     display                       an X display for Tk (sets DISPLAY, unless it is set), by Xvfb; ended with the process
 #     leaks                         what the package still holds (placeholder: nothing yet)
 #     done                          the end of the file: destroys, stops, prints the summary, exits (1: some test failed)
@@ -37,13 +45,20 @@ if {![info exists ::env(NATS_SERVER)] && [auto_execok nats-server] eq {}} {
 package require tcltest 2.5
 if {$::t::plain} {
     # Needs no build, either.
-    source [file join $::t::root tcl server.tcl]
+    source -encoding utf-8 [file join $::t::root tcl server.tcl]
 } else {
     package require nats
     package require nats::server
 }
+# Made as a file first, whose name nobody else has. Tcl 8.6 has no [file tempdir].
+proc ::t::directory {} {
+    close [file tempfile path nats-test]
+    file delete $path
+    file mkdir $path
+    return $path
+}
 # A directory of its own for makeFile and the like: several files run at a time.
-set ::t::tmpdir [exec mktemp -d]
+set ::t::tmpdir [::t::directory]
 ::tcltest::configure -tmpdir $::t::tmpdir {*}$::argv
 ::tcltest::testConstraint tcl8 [expr {[info tclversion] < 9}]
 ::tcltest::testConstraint tcl9 [expr {[info tclversion] >= 9}]
@@ -86,6 +101,44 @@ namespace eval ::t {
         only tk {$missing eq {}} $missing
     }
 
+    proc needs_proc {} {
+        only proc {[file exists /proc/self/status]} "no /proc"
+    }
+
+    # The only place that reads /proc.
+    proc Proc {name} {
+        set channel [open [file join /proc $name]]
+        try { return [read $channel] } finally { close $channel }
+    }
+
+    proc resident {} {
+        regexp {VmRSS:\s*(\d+)} [Proc self/status] -> resident
+        return $resident
+    }
+
+    proc held {} {
+        expr {[llength [glob /proc/self/fd/*]] + [llength [glob /proc/self/task/*]]}
+    }
+
+    # Seen from the client's side.
+    proc established {port} {
+        regexp -all -line "^ *\\d+: \\S+ \\S+:[format %04X $port] 01 " [Proc net/tcp]
+    }
+
+    proc null {} {
+        open [expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}] w
+    }
+
+    proc kill {process {signal KILL}} {
+        if {$::tcl_platform(platform) ne "windows"} {
+            exec /bin/sh -c "kill -$signal $process"
+        } elseif {$signal eq "KILL"} {
+            exec taskkill /F /PID $process
+        } else {
+            error "Windows has no signals"
+        }
+    }
+
     # What keeps this tclsh from running Tk; nothing if it can.
     proc Missing_for_tk {load} {
         if {![info exists ::env(DISPLAY)] && [auto_execok Xvfb] eq {}} { return "no display and no Xvfb" }
@@ -114,6 +167,7 @@ namespace eval ::t {
 
     # The condition is tried again every 5 ms, for no event tells that it may have changed.
     proc wait_until {condition {limit 20000}} {
+        if {[info exists ::env(NATS_TEST_PATIENCE)]} { set limit [expr {$limit * $::env(NATS_TEST_PATIENCE)}] }
         set deadline [expr {[clock milliseconds] + $limit}]
         while {![uplevel 1 [list expr $condition]]} {
             if {[clock milliseconds] > $deadline} {

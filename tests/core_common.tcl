@@ -13,12 +13,12 @@
 #     of c name             the full name of a public variable
 #     log_lines c           lines in the log of a connection made by `logging`
 
-source [file join [file dirname [info script]] kv_common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 
 namespace eval ::core {
     namespace export {[a-z]*}
     variable Pki {}
-    variable Sink [open /dev/null w]
+    variable Sink [t::null]
 }
 
 proc ::core::of {c name} { return [info object namespace $c]::$name }

@@ -1,6 +1,6 @@
 # What the test files about buckets, waits and connections share, on top of common.tcl:
 #
-#     source [file join [file dirname [info script]] kv_common.tcl]
+#     source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 #     namespace eval ::t::kv_get {
 #         namespace import ::tcltest::test ::kvt::*
 #         lassign [kv_server] srv c js
@@ -11,7 +11,7 @@
 # Every test ends with `clean`, which also fails the test if an error reached the background that it did not take.
 # Most tests give error codes as their results: [errorcode {script}], or {code message} by [failure {script}].
 
-source [file join [file dirname [info script]] common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] common.tcl]
 
 namespace eval ::kvt {
     namespace export {[a-z]*}
@@ -405,15 +405,6 @@ proc ::kvt::tclsh {} {
     expr {[info exists ::env(TCLSH)] ? $::env(TCLSH) : [list [info nameofexecutable]]}
 }
 
-# Kilobytes of memory that this process has, as the system (one with /proc) counts them.
-proc ::kvt::resident {} {
-    set channel [open /proc/self/status]
-    set status [read $channel]
-    close $channel
-    regexp {VmRSS:\s*(\d+)} $status -> resident
-    return $resident
-}
-
 # Runs a script, with the packages at hand, in a process of its own that is ended after a time (seconds). Gives its
 # outcome and what it printed: {exit status} or {killed signal}, then the text.
 proc ::kvt::child {script {limit 60}} {
@@ -443,7 +434,7 @@ proc ::kvt::child {script {limit 60}} {
 }
 
 proc ::kvt::End_child {process} {
-    catch {exec /bin/sh -c "kill -KILL $process"}
+    catch {t::kill $process}
 }
 
 # A loopback port that is free now.

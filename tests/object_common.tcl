@@ -1,12 +1,12 @@
 # What the test files about object stores share, on top of kv_common.tcl:
 #
-#     source [file join [file dirname [info script]] object_common.tcl]
+#     source -encoding utf-8 [file join [file dirname [info script]] object_common.tcl]
 #     namespace eval ::t::object_put {
 #         namespace import ::tcltest::test ::kvt::* ::objt::*
 #         lassign [kv_server] srv c js
 #     }
 
-source [file join [file dirname [info script]] kv_common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 
 namespace eval ::objt {
     namespace export {[a-z]*}

@@ -9,7 +9,7 @@
 #     told_codes                    their codes
 #     clean_services                destroys services and connections but the file's, then `clean`
 
-source [file join [file dirname [info script]] kv_common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 
 namespace eval ::svct {
     namespace export {[a-z]*}

@@ -1,7 +1,7 @@
 # What the tests of two-way arrays share, on top of kv_common.tcl. A file calls `two_way_setup` in its namespace, which
 # then has the variable `cfg`, a server (`srv`, `c`, `js`), and a second connection to it, somebody else's (`c2`, `js2`).
 
-source [file join [file dirname [info script]] kv_common.tcl]
+source -encoding utf-8 [file join [file dirname [info script]] kv_common.tcl]
 
 namespace eval ::kvt {
     namespace export {[a-z]*}

@@ -6,7 +6,8 @@
 //! steps, one item a step.
 //!
 //! Fairness: targets take turns of [`SLICE`] steps, and an event ends after [`TURN_TIME`], so that timers,
-//! files and Tk are served in between.
+//! files and Tk are served in between. Between an event that was cut short and the next turns idle callbacks
+//! run, whatever else is ready.
 //!
 //! A script that waits in `vwait` for a value of a variable sees the value that is there when an event has
 //! ended. A target whose variables are waited for so ends the event itself with each of them ([`end_event`]).
@@ -143,9 +144,7 @@ struct Thread {
     ready: RefCell<VecDeque<u64>>,
     /// An event of ours is in Tcl's queue.
     queued: Cell<bool>,
-    /// The last event was cut short: the next pass of the event loop is left to idle callbacks, which
-    /// Tcl serves only when no event is ready.
-    idle_turn: Cell<bool>,
+    idle_turn: Cell<IdleTurn>,
     /// Counts turns of targets.
     turns: Cell<u64>,
     /// Counts calls of [`end_event`].
@@ -155,6 +154,18 @@ struct Thread {
     pass: Cell<Pass>,
     /// The targets know that this process was forked.
     forked: Cell<bool>,
+}
+
+/// The turn of idle callbacks after an event that was cut short. Tcl serves them only when no event is
+/// ready, so while there is work they would never run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IdleTurn {
+    /// None is due.
+    Over,
+    /// The next pass of the event loop is left to what is due: timers, files, or else idle callbacks.
+    NextPass,
+    /// Something else may have taken that pass. The next event begins with those that still wait.
+    NextEvent,
 }
 
 /// What the next pass through the event sources is.
@@ -197,7 +208,7 @@ pub(crate) fn start_thread() {
         words: RefCell::default(),
         ready: RefCell::default(),
         queued: Cell::new(false),
-        idle_turn: Cell::new(false),
+        idle_turn: Cell::new(IdleTurn::Over),
         turns: Cell::new(0),
         ends: Cell::new(0),
         looked: Cell::new(Instant::now()),
@@ -419,6 +430,17 @@ impl Thread {
         }
     }
 
+    /// Runs idle callbacks whose turn it is. If there were any the event ends with them: a script that waits
+    /// in `vwait` sees what they have written.
+    fn serve_idle(&self, flags: core::ffi::c_int) -> bool {
+        if self.idle_turn.get() != IdleTurn::NextEvent || flags & stubs::IDLE_EVENTS == 0 {
+            return false;
+        }
+        self.idle_turn.set(IdleTurn::Over);
+        // SAFETY: called by a Tcl thread.
+        unsafe { stubs::do_one_event(stubs::IDLE_EVENTS | stubs::DONT_WAIT) != 0 }
+    }
+
     fn take_turns(&self) {
         if fork::is_forked() {
             return self.tell_of_fork();
@@ -438,7 +460,7 @@ impl Thread {
                 }
                 if self.ends.get() != ends {
                     self.goes_on_first(id);
-                    self.idle_turn.set(true);
+                    self.idle_turn.set(IdleTurn::NextPass);
                     return;
                 }
                 let late = step % CLOCK == 0 && start.elapsed() >= TURN_TIME;
@@ -452,7 +474,9 @@ impl Thread {
                 false => self.finished(id),
             }
         }
-        self.idle_turn.set(self.has_work());
+        if self.has_work() {
+            self.idle_turn.set(IdleTurn::NextPass);
+        }
     }
 }
 
@@ -486,7 +510,11 @@ unsafe extern "C" fn on_check(_: stubs::ClientData, flags: core::ffi::c_int) {
         if thread.pass.replace(Pass::Ordinary) != Pass::WithoutNotifier {
             thread.looked.set(Instant::now());
         }
-        if !thread.has_work() || thread.queued.get() || thread.idle_turn.take() {
+        if !thread.has_work() || thread.queued.get() {
+            return;
+        }
+        if thread.idle_turn.get() == IdleTurn::NextPass {
+            thread.idle_turn.set(IdleTurn::NextEvent);
             return;
         }
         thread.queued.set(true);
@@ -511,7 +539,9 @@ unsafe extern "C" fn on_event(_: *mut stubs::Event, flags: core::ffi::c_int) -> 
         if let Some(thread) = thread() {
             // Before any script runs: a nested event loop queues an event of its own.
             thread.queued.set(false);
-            thread.take_turns();
+            if !thread.serve_idle(flags) {
+                thread.take_turns();
+            }
         }
     });
     1

@@ -120,6 +120,7 @@ pub const TRACE_RESULT_OBJECT: c_int = 0x10000;
 pub const EVAL_GLOBAL: c_int = 0x20000;
 pub const DONT_WAIT: c_int = 2;
 pub const FILE_EVENTS: c_int = 8;
+pub const IDLE_EVENTS: c_int = 32;
 pub const READABLE: c_int = 2;
 pub const WRITABLE: c_int = 4;
 pub const ALL_EVENTS: c_int = !DONT_WAIT;
