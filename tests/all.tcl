@@ -13,7 +13,7 @@ namespace eval ::all {
     variable Directory [file dirname [file normalize [info script]]]
     variable Options {-jobs 4 -limit 300 -file *.test -notfile {}}
     # These begin, so that none of them is left alone at the end.
-    variable Long {memory.test chaos.test kv_lock.test core_outbound.test kv_election.test}
+    variable Long {memory.test chaos.test browser_large.test browser_entry.test kv_lock.test core_outbound.test kv_election.test}
     variable Passed_on {}
     variable Queue {}
     # pid -> dict: name, channel, output, timer, started (ms)

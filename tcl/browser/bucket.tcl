@@ -93,7 +93,9 @@ oo::class create ::nats::browser::BucketView {
         $Path.tabs add [Chart_grid $tab] -text Charts
         set span [[$Session samples] span]
         foreach {name title format} {
-            entries "Entries, markers included" ::nats::browser::Short rate "Changes a second" ::nats::browser::Short bytes "Size" ::nats::browser::Size
+            entries "Entries, markers included" ::nats::browser::Short
+            rate "Changes a second" ::nats::browser::Short
+            bytes Size ::nats::browser::Size
         } {
             lappend Charts [Chart new $tab.$name $title $format $span]
         }
@@ -305,7 +307,8 @@ proc ::nats::browser::Chart_grid {path} {
 proc ::nats::browser::Place_charts {path} {
     set n 0
     foreach chart [winfo children $path] {
-        grid $chart -row [expr {$n / 2}] -column [expr {$n % 2}] -sticky nsew -padx [list [expr {$n % 2 ? [Gap 2] : 0}] 0] -pady [list 0 [Gap 2]]
+        grid $chart -row [expr {$n / 2}] -column [expr {$n % 2}] -sticky nsew \
+            -padx [list [expr {$n % 2 ? [Gap 2] : 0}] 0] -pady [list 0 [Gap 2]]
         grid rowconfigure $path [expr {$n / 2}] -weight 1 -uniform row
         incr n
     }

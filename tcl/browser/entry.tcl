@@ -188,7 +188,8 @@ oo::class create ::nats::browser::Entry {
 
     method Notice {text {offer 1}} {
         $Path.notice.text configure -text $text
-        if {$offer} { pack $Path.notice.load -side right -padx [Gap] -pady [Gap] } else { pack forget $Path.notice.load }
+        pack forget $Path.notice.load
+        if {$offer} { pack $Path.notice.load -side right -padx [Gap] -pady [Gap] }
         grid $Path.notice
     }
 
@@ -198,7 +199,8 @@ oo::class create ::nats::browser::Entry {
         if {![my dirty]} {
             my later 30 reload
         } else {
-            my Notice [expr {$operation eq "PUT" ? "Somebody has stored revision $revision meanwhile." : "Somebody has deleted this key meanwhile."}]
+            my Notice [expr {$operation eq "PUT" ? "Somebody has stored revision $revision meanwhile."
+                : "Somebody has deleted this key meanwhile."}]
         }
     }
 

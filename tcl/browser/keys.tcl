@@ -61,7 +61,8 @@ oo::class create ::nats::browser::Keys {
         if {$Watcher ne {} && [info object isa object $Watcher]} { $Watcher destroy }
         set Watcher {}
         my Forget_all
-        set Watcher [$Kv watch > -meta_only true -idle_heartbeat 2000 -callback [list [self] on_entry] -state_callback [list [self] on_state]]
+        set Watcher [$Kv watch > -meta_only true -idle_heartbeat 2000 -callback [list [self] on_entry] \
+            -state_callback [list [self] on_state]]
         my later 30 refresh
     }
 
@@ -338,7 +339,7 @@ oo::class create ::nats::browser::Keys {
 
     method chosen {index} {
         set Selected [lindex $List $index]
-        if {[string index $Selected end] eq "."} { {*}[dict get $Callbacks selected] {} } else { {*}[dict get $Callbacks selected] $Selected }
+        {*}[dict get $Callbacks selected] [expr {[string index $Selected end] eq "." ? "" : $Selected}]
     }
 
     method activated {index} {

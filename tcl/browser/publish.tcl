@@ -20,7 +20,8 @@ proc ::nats::browser::Ask_publish {window session subject done} {
     grid $body.hint -row $row -column 1 -sticky w
     grid columnconfigure $body 1 -weight 1
     grid rowconfigure $body 2 -weight 1
-    Dialog_button $path publish Publish [list ::nats::browser::Go $session $session [list ::nats::browser::Publish $path $session $done]] Accent.TButton
+    set command [list ::nats::browser::Publish $path $session $done]
+    Dialog_button $path publish Publish [list ::nats::browser::Go $session $session $command] Accent.TButton
     Dialog_button $path cancel Cancel [list destroy $path]
     Dialog_show $path $body.subject
 }

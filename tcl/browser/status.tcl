@@ -53,8 +53,8 @@ oo::class create ::nats::browser::Status {
 
     method show {} {
         set status [$Session status]
-        set color [switch $status { connected {string cat good} reconnecting - connecting - draining {string cat warn} default {string cat bad} }]
-        $Path.dot configure -foreground [Color $color]
+        set colors {connected good reconnecting warn connecting warn draining warn closed bad gone bad}
+        $Path.dot configure -foreground [Color [dict get $colors $status]]
         $Path.state configure -text [expr {$status eq "gone" ? "connection destroyed" : $status}]
         set info [$Session server_info]
         if {$info ne {}} {

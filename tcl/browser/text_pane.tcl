@@ -6,7 +6,8 @@ proc ::nats::browser::Text_pane {path args} {
         -highlightthickness 1 -highlightbackground [Color border] -highlightcolor [Color accent] \
         -background [Color field] -foreground [Color text] -insertbackground [Color text] \
         -selectbackground [Color select] -selectforeground [Color text] \
-        -padx [Gap 1.5] -pady [Gap] -yscrollcommand [list ::nats::browser::Set_bar $path.y] -xscrollcommand [list ::nats::browser::Set_bar $path.x] {*}$args
+        -padx [Gap 1.5] -pady [Gap] -yscrollcommand [list ::nats::browser::Set_bar $path.y] \
+        -xscrollcommand [list ::nats::browser::Set_bar $path.x] {*}$args
     ttk::scrollbar $path.y -orient vertical -command [list $path.text yview]
     ttk::scrollbar $path.x -orient horizontal -command [list $path.text xview]
     grid $path.text -row 0 -column 0 -sticky nsew

@@ -164,7 +164,10 @@ oo::class create ::nats::browser::Window {
         set body [Dialog $path "What went wrong"]
         Text_pane $body.text -width 90 -height 16
         set lines [lmap error [lreverse [$Session errors]] {
-            dict with error { string cat [clock format [expr {$time / 1000}] -format %H:%M:%S] "  $message" [expr {$code eq {} ? "" : " ($code)"}] }
+            dict with error {
+                set code [expr {$code eq {} ? "" : " ($code)"}]
+                string cat [clock format [expr {$time / 1000}] -format %H:%M:%S] "  $message$code"
+            }
         }]
         Fill_text $body.text [expr {$lines eq {} ? "Nothing so far." : [join $lines \n]}] disabled
         pack $body.text -fill both -expand 1
