@@ -96,7 +96,7 @@ impl<T: Clone> Writeback<T> {
             return;
         };
         if let Some(waiting) = waiting {
-            self.queue.settle(flight.order);
+            self.queue.replace(flight.order, waiting.order);
             self.queue.withhold(waiting.order);
             flight.change = waiting.change;
             flight.order = waiting.order;
@@ -117,22 +117,24 @@ impl<T: Clone> Writeback<T> {
         let Some(flight) = active.flight.take() else {
             return false;
         };
-        let is_newest = active.waiting.is_none();
+        let newer = active.waiting.as_ref().map(|waiting| waiting.order);
         let is_there = match &change.operation {
             Operation::Put(value) => theirs.is_put() && theirs.value == *value,
             Operation::Delete => !theirs.is_put(),
         };
-        if is_newest && !is_there {
-            active.waiting = Some(Waiting {
-                change,
-                order: flight.order,
-                due: now,
-            });
-        } else {
-            self.queue.settle(flight.order);
+        match newer {
+            Some(newer) => self.queue.replace(flight.order, newer),
+            None if is_there => self.queue.settle(flight.order),
+            None => {
+                active.waiting = Some(Waiting {
+                    change,
+                    order: flight.order,
+                    due: now,
+                });
+            }
         }
         self.rest(name, theirs.revision);
-        is_newest
+        newer.is_none()
     }
 
     /// The change is made on top of a revision, as another write.
@@ -143,8 +145,8 @@ impl<T: Clone> Writeback<T> {
         let Some(flight) = active.flight.take() else {
             return;
         };
-        if active.waiting.is_some() {
-            self.queue.settle(flight.order);
+        if let Some(waiting) = &active.waiting {
+            self.queue.replace(flight.order, waiting.order);
         } else {
             // Where nothing was expected and nothing is there somebody is at it.
             let due = match flight.expected == Some(base) {

@@ -109,7 +109,7 @@ impl<T: Clone> Writeback<T> {
         let waiting = Waiting { change, order, due };
         let is_free = active.flight.is_none();
         if let Some(former) = active.waiting.replace(waiting) {
-            self.queue.settle(former.order);
+            self.queue.replace(former.order, order);
         }
         if is_free {
             self.queue.add(order, key, due, false);
@@ -137,7 +137,7 @@ impl<T: Clone> Writeback<T> {
         self.queue.last()
     }
 
-    /// Whether all changes up to one were dealt with.
+    /// Whether all changes up to one were dealt with, or those that have replaced them.
     pub fn is_saved(&self, order: u64) -> bool {
         self.queue.is_saved(order)
     }

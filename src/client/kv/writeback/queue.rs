@@ -1,6 +1,6 @@
 //! What is to be sent, in the order of the changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 /// Which change of which key is to be sent.
@@ -8,9 +8,11 @@ use std::time::Instant;
 pub(super) struct Queue {
     /// By the order of the changes.
     sendable: BTreeMap<u64, Sendable>,
-    /// The orders of all changes that are not acknowledged.
+    /// The orders of all changes that are not acknowledged, but of those that replace one its order.
     unsaved: BTreeSet<u64>,
-    /// Changes up to this one wait for no delay.
+    /// The first one of those that a change replaces.
+    since: HashMap<u64, u64>,
+    /// Changes up to this one, and those that replace them, wait for no delay.
     hurried: u64,
     last: u64,
 }
@@ -35,10 +37,19 @@ impl Queue {
         self.last
     }
 
-    /// A change is dealt with, or replaced by a newer one.
+    /// A change is dealt with, and so are those that it replaces.
     pub(super) fn settle(&mut self, order: u64) {
         self.sendable.remove(&order);
-        self.unsaved.remove(&order);
+        let since = self.since.remove(&order).unwrap_or(order);
+        self.unsaved.remove(&since);
+    }
+
+    /// A change is replaced by a newer one: whoever waits for it waits for that one.
+    pub(super) fn replace(&mut self, former: u64, newer: u64) {
+        self.sendable.remove(&former);
+        let since = self.since.remove(&former).unwrap_or(former);
+        let covered = self.since.insert(newer, since).unwrap_or(newer);
+        self.unsaved.remove(&covered);
     }
 
     /// A change is not to be sent, for the time being.
@@ -75,7 +86,8 @@ impl Queue {
     /// The first one that is wanted. Behind one that waits for its delay there is none that does not.
     fn first(&self, mut is_wanted: impl FnMut(u64, Instant) -> bool) -> Option<u64> {
         for (order, sendable) in &self.sendable {
-            let is_hurried = !sendable.is_repeated && *order <= self.hurried;
+            let since = self.since.get(order).unwrap_or(order);
+            let is_hurried = !sendable.is_repeated && *since <= self.hurried;
             let due = sendable.due;
             if is_hurried || is_wanted(*order, due) {
                 return Some(*order);
@@ -92,7 +104,7 @@ impl Queue {
         self.hurried = self.last;
     }
 
-    /// Whether all changes up to one are dealt with.
+    /// Whether all changes up to one are dealt with, or those that have replaced them.
     pub(super) fn is_saved(&self, order: u64) -> bool {
         self.unsaved.first().is_none_or(|first| *first > order)
     }

@@ -379,6 +379,24 @@ fn delays_begin_again_with_each_change() {
 }
 
 #[test]
+fn who_waits_for_a_change_waits_for_what_replaces_it() {
+    let mut desk = Desk::loaded(Rules {
+        delay: Duration::from_secs(1),
+        ..rules(Policy::Remote)
+    });
+    desk.put("a", "1");
+    let order = desk.writeback.hurry();
+    desk.put("a", "2");
+    assert!(!desk.writeback.is_saved(order));
+    assert_eq!(desk.tasks(), "1:a=2@0");
+    assert!(!desk.writeback.is_saved(order));
+    desk.put("a", "3");
+    desk.settled(1, Outcome::Stored(1));
+    assert!(desk.writeback.is_saved(order));
+    assert_eq!(desk.tasks(), "");
+}
+
+#[test]
 fn a_delay_without_end() {
     let mut desk = Desk::loaded(Rules {
         delay: Duration::MAX,
