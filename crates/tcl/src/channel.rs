@@ -4,13 +4,14 @@
 //! tell but to a script.
 
 use crate::error::{Error, Kind, Result};
-use crate::event::Notifier;
+use crate::event::{is_exiting, Notifier};
 use crate::guard;
-use crate::interp::{c_string, Interp};
+use crate::interp::{c_string, Interp, Preserved};
 use crate::stubs;
 use crate::value::Obj;
 use core::ffi::c_int;
 use std::cell::Cell;
+use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// What a channel is wanted for.
@@ -29,8 +30,12 @@ impl Direction {
     }
 }
 
-/// An open channel of this thread, which somebody else may close.
-pub struct Channel(Rc<Handler>);
+/// An open channel of this thread, which somebody else may close: it is gone for scripts then, but not before this is
+/// dropped for Tcl, which would else free it without a word when it has to wait for the rest to be written.
+pub struct Channel {
+    handler: Rc<Handler>,
+    interp: Preserved,
+}
 
 /// What Tcl's callbacks know.
 struct Handler {
@@ -43,7 +48,7 @@ struct Handler {
 }
 
 impl Channel {
-    /// The channel of a name. The target is notified when it is [ready](Channel::await_ready), and when it is closed.
+    /// The channel of a name. The target is notified when it is [ready](Channel::await_ready).
     ///
     /// # Errors
     /// `TCL LOOKUP CHANNEL …`; [`Kind::InvalidArgument`] if it was not opened for this.
@@ -75,23 +80,35 @@ impl Channel {
             closed: Cell::new(false),
             awaited: Cell::new(false),
         });
-        // SAFETY: a live channel; the handler is taken away before it goes, or the channel goes first and says so.
-        unsafe { stubs::create_close_handler(raw, on_close, data(&handler)) };
-        Ok(Channel(handler))
+        // SAFETY: a live channel, which stays so from here on until this is dropped; the handler is taken away before it
+        // goes, or the channel goes first and says so.
+        unsafe {
+            stubs::register_channel(null_mut(), raw);
+            stubs::create_close_handler(raw, on_close, data(&handler));
+        }
+        Ok(Channel {
+            handler,
+            interp: interp.preserve(),
+        })
     }
 
     /// What distinguishes it from all other open channels of the process.
     pub fn id(&self) -> usize {
-        self.0.raw as usize
+        self.handler.raw as usize
     }
 
+    /// Whether a script has closed it, or given it away. Nothing tells when.
     pub fn is_closed(&self) -> bool {
-        self.0.closed.get()
+        let Handler { raw, closed, .. } = &*self.handler;
+        // SAFETY: an interpreter that may be deleted, which is asked for a table it has not any more then; a channel that
+        // is only compared.
+        closed.get()
+            || unsafe { stubs::is_channel_registered(self.interp.get().as_ptr(), *raw) } == 0
     }
 
     /// Notifies the target, once, when something can be read or written.
     pub fn await_ready(&self) {
-        let handler = &self.0;
+        let handler = &self.handler;
         if handler.closed.get() || handler.awaited.replace(true) {
             return;
         }
@@ -103,10 +120,17 @@ impl Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        self.0.ignore();
-        if !self.is_closed() {
-            // SAFETY: the channel is open and has this handler.
-            unsafe { stubs::delete_close_handler(self.0.raw, on_close, data(&self.0)) };
+        let handler = &self.handler;
+        handler.ignore();
+        if handler.closed.get() {
+            return;
+        }
+        // SAFETY: the channel lives and has this handler.
+        unsafe { stubs::delete_close_handler(handler.raw, on_close, data(handler)) };
+        // What the end of the thread has left of it cannot be closed once more.
+        if !is_exiting() {
+            // SAFETY: the channel lives, and was registered by this.
+            unsafe { stubs::unregister_channel(null_mut(), handler.raw) };
         }
     }
 }

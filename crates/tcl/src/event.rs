@@ -186,6 +186,11 @@ fn thread() -> Option<Rc<Thread>> {
     THREAD.try_with(|t| t.try_borrow().ok()?.clone()).ok()?
 }
 
+/// Whether this thread's exit handler has run: of what Tcl has, some may be gone.
+pub(crate) fn is_exiting() -> bool {
+    thread().is_none()
+}
+
 /// Makes this thread's mailbox, once.
 pub(crate) fn start_thread() {
     if thread().is_some() {

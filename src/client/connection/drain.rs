@@ -17,6 +17,7 @@ use super::deliver::Deliver;
 use super::events::{Notice, Status};
 use super::handle::Connection;
 use super::hold::{Draining, Hold, Outcome};
+use super::outgoing::Interest;
 use super::state::State;
 use super::subscriptions::Drained;
 use super::waiters::closed;
@@ -127,6 +128,13 @@ impl State {
                 Drained::Ended(deliver) => self.outbox.push(Notice::Ended(deliver, id)),
                 Drained::Arriving => arriving.push(id),
                 Drained::Ending => {}
+            }
+        }
+        for id in &arriving {
+            // Not before what was published already.
+            match self.outgoing.is_empty() {
+                true => self.subscriptions.stop(*id),
+                false => self.outgoing.push_interest(Interest::Ends(*id)),
             }
         }
         if !arriving.is_empty() {

@@ -354,7 +354,7 @@ impl Connection {
     }
 
     /// How long a message takes to the server and back. It is measured where the answer arrives, whatever the
-    /// owner's thread does meanwhile.
+    /// owner's thread does meanwhile. When the link breaks it begins anew on the next one.
     ///
     /// # Errors
     /// Those of [`Connection::ping`].
@@ -362,11 +362,19 @@ impl Connection {
         &self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Duration>> + Send + 'static {
-        let begin = Instant::now();
-        let answered = self.ping(timeout);
+        let connection = self.clone();
+        let (mut begin, mut link) = (Instant::now(), self.link());
+        let mut answered = Box::pin(self.ping(timeout));
         async move {
-            answered.await?;
-            Ok(begin.elapsed())
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut answered => return answer.map(|()| begin.elapsed()),
+                    () = connection.link_after(link) => {
+                        (begin, link) = (Instant::now(), connection.link());
+                    }
+                }
+            }
         }
     }
 

@@ -36,7 +36,15 @@ pub(super) struct Outgoing {
 
 enum Item {
     Message(Publish),
-    Subscription(u64),
+    Interest(Interest),
+}
+
+/// What a server is told of a subscription.
+#[derive(Clone, Copy)]
+pub(super) enum Interest {
+    Begins(u64),
+    /// It is drained.
+    Ends(u64),
 }
 
 /// Who waits for room.
@@ -67,12 +75,12 @@ impl Outgoing {
         self.queue.push_back(Item::Message(message));
     }
 
-    /// Lets the server know of a subscription after what waits already.
-    pub(super) fn push_subscription(&mut self, id: u64) {
-        self.queue.push_back(Item::Subscription(id));
+    /// Lets the server know of a subscription, or of its end, after what waits already.
+    pub(super) fn push_interest(&mut self, interest: Interest) {
+        self.queue.push_back(Item::Interest(interest));
     }
 
-    /// A new link begins with all subscriptions.
+    /// A new link begins with all subscriptions but those that are drained.
     pub(super) fn forget_subscriptions(&mut self) {
         self.queue.retain(|item| matches!(item, Item::Message(_)));
     }
@@ -99,14 +107,14 @@ impl Outgoing {
     pub(super) fn hand_over(
         &mut self,
         link: &mut Link,
-        mut subscribe: impl FnMut(u64, &Link),
+        mut tell: impl FnMut(Interest, &Link),
         mut failed: impl FnMut(Error),
     ) -> bool {
         let before = self.queue.len();
         while let Some(item) = self.queue.pop_front() {
             let message = match item {
-                Item::Subscription(id) => {
-                    subscribe(id, link);
+                Item::Interest(interest) => {
+                    tell(interest, link);
                     continue;
                 }
                 Item::Message(message) => message,

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::events::Notice;
 use super::link::Written;
-use super::outgoing::{Outgoing, Waiting, REQUESTS, RETRY};
+use super::outgoing::{Interest, Outgoing, Waiting, REQUESTS, RETRY};
 use super::owner::Owner;
 use super::publish::Publish;
 use super::state::State;
@@ -112,7 +112,10 @@ impl State {
         let outbox = &mut self.outbox;
         let progress = self.outgoing.hand_over(
             link,
-            |id, link| subscriptions.attach(id, link, &owner),
+            |interest, link| match interest {
+                Interest::Begins(id) => subscriptions.attach(id, link, &owner),
+                Interest::Ends(id) => subscriptions.stop(id),
+            },
             // Nobody is left to whom it could be raised.
             |error| outbox.error(error),
         );

@@ -18,7 +18,7 @@ use super::failures::LinkEnd;
 use super::hold::Draining;
 use super::info::ServerInfo;
 use super::link::{self, Link};
-use super::outgoing::Outgoing;
+use super::outgoing::{Interest, Outgoing};
 use super::owner::Owner;
 use super::pool::{Choice, Pool, MOST_DISCOVERED};
 use super::publish::Publish;
@@ -484,7 +484,7 @@ impl State {
             Some(link) if self.outgoing.is_empty() => {
                 self.subscriptions.attach(id, link, &self.owner);
             }
-            Some(_) => self.outgoing.push_subscription(id),
+            Some(_) => self.outgoing.push_interest(Interest::Begins(id)),
             // The next one begins with all of them.
             None => {}
         }

@@ -139,7 +139,7 @@ impl Subscriptions {
         Ok(true)
     }
 
-    /// Lets a subscription end when it has handed over what is on its way.
+    /// Lets a subscription end when it has handed over what is on its way; [`Subscriptions::stop`] tells the server.
     pub(super) fn drain(&mut self, id: u64) -> Drained {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Drained::Ending;
@@ -147,16 +147,21 @@ impl Subscriptions {
         if std::mem::replace(&mut entry.draining, true) {
             return Drained::Ending;
         }
-        match &mut entry.route {
-            Some(route) if route.is_open => {
-                route.stop();
-                Drained::Arriving
-            }
+        match &entry.route {
+            Some(route) if route.is_open => Drained::Arriving,
             Some(_) => Drained::Ending,
             None => match self.entries.remove(&id) {
                 Some(entry) => Drained::Ended(entry.deliver),
                 None => Drained::Ending,
             },
+        }
+    }
+
+    /// Has the server send nothing more to a drained subscription.
+    pub(super) fn stop(&mut self, id: u64) {
+        let route = self.entries.get_mut(&id).and_then(|e| e.route.as_mut());
+        if let Some(route) = route.filter(|route| route.is_open) {
+            route.stop();
         }
     }
 

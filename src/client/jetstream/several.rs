@@ -211,10 +211,18 @@ impl<F: FnMut(StoredMessage)> Reading<F> {
             mut query, most, ..
         } = selection;
         let mut left = most.unwrap_or(BATCH);
+        // How many more there are, as one of the pages has said.
+        let mut promised: u64 = 0;
         while left > 0 {
             query.insert("batch".into(), left.into());
             let page = match self.js.batched_get(&self.stream, &query).await? {
                 Batched::Page(page) => page,
+                Batched::Nothing
+                    if promised > 0 && has_more(&self.js, &self.stream, &query).await? =>
+                {
+                    self.without(Batched::Incomplete).await?;
+                    continue;
+                }
                 other => match self.without(other).await? {
                     Way::Again => continue,
                     Way::End => return Ok(()),
@@ -222,11 +230,13 @@ impl<F: FnMut(StoredMessage)> Reading<F> {
                 },
             };
             self.patience = Patience::default();
-            left = left.saturating_sub(page.messages.len() as u64);
+            let count = page.messages.len() as u64;
+            left = left.saturating_sub(count);
+            promised = page.left.max(promised.saturating_sub(count));
             let last = page.messages.last().map(|message| message.sequence);
             page.messages.into_iter().for_each(&mut self.told);
             match last {
-                Some(last) if page.left > 0 => go_on_behind(&mut query, last),
+                Some(last) if promised > 0 => go_on_behind(&mut query, last),
                 _ => return Ok(()),
             }
         }
@@ -274,6 +284,19 @@ impl<F: FnMut(StoredMessage)> Reading<F> {
             Batched::TooMany => Err(too_many()),
             Batched::NotUnderstood => Err(not_understood()),
         }
+    }
+}
+
+/// Whether there is another one all the same, which the server that has answered does not have yet. A stream that is
+/// gone does not tell, but its mirrors may.
+async fn has_more(js: &JetStream, stream: &str, query: &Json) -> Result<bool> {
+    let mut query = query.clone();
+    query.remove("batch");
+    query.remove("max_bytes");
+    match js.stored(stream, &query).await {
+        Ok(message) => Ok(message.is_some()),
+        Err(error) if error.code == Code::StreamNotFound => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::client::jetstream::{units, JetStream, Json, StoredMessage};
 pub(super) const TRIES: usize = 20;
 
 /// The bucket, and a handle whose requests share a time limit.
+#[derive(Clone)]
 pub(super) struct Call {
     pub store: Store,
     pub js: JetStream,
@@ -107,11 +108,15 @@ impl Call {
 }
 
 impl Found {
+    /// The meta of an object, which is called what it was asked for by, whatever the meta says: changes go there.
+    ///
     /// # Errors
     /// `ObjectCorrupt`
     pub(super) fn meta_of(self, name: &str) -> Result<Meta> {
-        self.meta
-            .ok_or_else(|| corrupt(name, "meta", "meta cannot be read"))
+        let meta = self.meta;
+        let mut meta = meta.ok_or_else(|| corrupt(name, "meta", "meta cannot be read"))?;
+        meta.set_name(name);
+        Ok(meta)
     }
 
     /// Whether there is an object: one that cannot be read is one.

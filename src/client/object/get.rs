@@ -69,9 +69,9 @@ async fn read(
     sink: &mut dyn Sink,
     reporter: &mut Reporter,
 ) -> Result<Info> {
-    let (call, mut info) = resolve(call, name).await?;
     let mut replacements = 0;
-    loop {
+    let info = loop {
+        let (call, info) = resolve(&call, name).await?;
         sink.begin(&info).await?;
         let reading = Reading {
             call: &call,
@@ -83,12 +83,11 @@ async fn read(
             heard: Instant::now(),
         };
         match reading.run(sink, reporter).await? {
-            None => break,
-            Some(_) if replacements == REPLACEMENTS => return Err(changed(name)),
-            Some(other) => info = other,
+            End::Read => break info,
+            End::Replaced if replacements == REPLACEMENTS => return Err(changed(name)),
+            End::Replaced => replacements += 1,
         }
-        replacements += 1;
-    }
+    };
     reporter
         .finish(info.meta.size(), Some(info.meta.size()))
         .await;
@@ -99,6 +98,10 @@ async fn read(
 pub fn changed(name: &str) -> Error {
     let message = format!("Object {name} was replaced while it was read");
     Error::new(Code::ObjectChanged, message)
+}
+
+fn incomplete(name: &str) -> Error {
+    corrupt(name, "chunks", "chunks are missing")
 }
 
 /// One attempt.
@@ -114,19 +117,29 @@ struct Reading<'a> {
     heard: Instant,
 }
 
+/// How it ends.
+enum End {
+    Read,
+    /// There is another object of that name.
+    Replaced,
+}
+
 /// What a doubt has led to.
 enum Finding {
     /// All chunks are there; they will come.
     Patience,
-    Replaced(Box<Info>),
+    Replaced,
 }
 
 impl Reading<'_> {
-    /// Reads all bytes; the result is the object that has taken this one's place meanwhile.
-    async fn run(mut self, sink: &mut dyn Sink, reporter: &mut Reporter) -> Result<Option<Info>> {
+    /// Reads all bytes, unless another object takes this one's place meanwhile.
+    async fn run(mut self, sink: &mut dyn Sink, reporter: &mut Reporter) -> Result<End> {
         let meta = &self.info.meta;
         let size = meta.size();
         if size > 0 {
+            if meta.nuid().is_empty() {
+                return Err(incomplete(meta.name()));
+            }
             let Call { js, store } = self.call;
             let mut download = Download::begin(js, store, meta).await?;
             let mut doubt = None;
@@ -142,13 +155,13 @@ impl Reading<'_> {
                     Arrival::Question(question) => question.answer(),
                     Arrival::Doubt => match self.look().await? {
                         Finding::Patience => doubt = Some(Instant::now() + DOUBT),
-                        Finding::Replaced(info) => return Ok(Some(*info)),
+                        Finding::Replaced => return Ok(End::Replaced),
                     },
                 }
             }
         }
         self.check()?;
-        Ok(None)
+        Ok(End::Read)
     }
 
     /// What comes next, and be it that a doubt comes back.
@@ -200,11 +213,8 @@ impl Reading<'_> {
     async fn look(&self) -> Result<Finding> {
         let meta = &self.info.meta;
         let info = self.call.existing(meta.name()).await?;
-        if info.meta.link().is_some() {
-            return Err(changed(meta.name()));
-        }
-        if info.meta.nuid() != meta.nuid() {
-            return Ok(Finding::Replaced(Box::new(info)));
+        if info.meta.link().is_some() || info.meta.nuid() != meta.nuid() {
+            return Ok(Finding::Replaced);
         }
         match self.call.count_chunks(meta.nuid()).await? < meta.chunks() {
             false => Ok(Finding::Patience),
@@ -222,7 +232,7 @@ impl Reading<'_> {
             .and_then(|config| config.number("max_age"));
         let name = self.info.meta.name();
         Ok(match age.unwrap_or(0) {
-            0 => corrupt(name, "chunks", "chunks are missing"),
+            0 => incomplete(name),
             _ => no_object(name),
         })
     }

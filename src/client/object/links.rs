@@ -95,8 +95,8 @@ impl Call {
 /// # Errors
 /// `ObjectNotFound`, `ObjectLink`, `ObjectCorrupt`, `BucketNotFound`; those of
 /// [`JetStream::api`](crate::client::jetstream::JetStream::api).
-pub(super) async fn resolve(call: Call, name: &str) -> Result<(Call, Info)> {
-    let (mut call, mut name) = (call, name.to_owned());
+pub(super) async fn resolve(call: &Call, name: &str) -> Result<(Call, Info)> {
+    let (mut call, mut name) = (call.clone(), name.to_owned());
     for _ in 0..MOST_LINKS {
         let info = call.existing(&name).await?;
         let Some(target) = info.meta.link() else {

@@ -110,7 +110,10 @@ impl<'a> Upload<'a> {
             self.heard = Instant::now();
         }
         self.count += 1;
-        let answer = self.publish(self.count, bytes.clone()).await?;
+        let answer = match self.publish(self.count, bytes.clone()).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.because(error).await),
+        };
         self.bytes += bytes.len();
         self.sent.push_back(Chunk {
             number: self.count,
@@ -157,6 +160,18 @@ impl<'a> Upload<'a> {
             Step::Relinked => self.send_again().await,
             Step::Unheard(error) => self.retry(error).await,
         }
+    }
+
+    /// Why the connection has ended is known to those who wait for it.
+    async fn because(&mut self, error: Error) -> Error {
+        if error.code == Code::ConnectionClosed {
+            for chunk in &mut self.sent {
+                if let Err(reason) = (&mut chunk.answer).await {
+                    return reason;
+                }
+            }
+        }
+        error
     }
 
     /// Whether all chunks are there. It need not be asked if there was one link only.

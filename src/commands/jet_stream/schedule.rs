@@ -71,8 +71,9 @@ fn when(schedule: &Obj) -> Result<String> {
         };
     };
     let time = units::second_after(Duration::from_millis(ms));
-    let time = time
-        .ok_or_else(|| bad_value_because("schedule", "schedule", schedule, "it is out of range"))?;
+    let time = time.ok_or_else(|| {
+        bad_value_because("schedule", "schedule", schedule, "; it is out of range")
+    })?;
     Ok(format!("@at {time}"))
 }
 
@@ -84,7 +85,7 @@ fn whole_seconds(value: &Obj) -> Result<String> {
             "timeout",
             "schedule_ttl",
             value,
-            "at least 1000 ms",
+            "; at least 1000 ms",
         )),
         None => Err(bad_value("timeout", "schedule_ttl", value)),
     }

@@ -11,11 +11,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 use tcl::channel::Direction;
 use tcl::event::{self, Receiver, Sender, Target, Ticket};
 use tcl::interp::Preserved;
 use tcl::{Interp, Obj, Object};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How often a channel that lets wait is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 type Reply<T> = oneshot::Sender<Result<T>>;
 
@@ -28,6 +33,8 @@ enum Order {
     Flush(Reply<()>),
     /// Begin anew.
     Rewind(Reply<()>),
+    /// Look again whether the channel is there: nothing tells that it was closed.
+    Look,
 }
 
 /// The thread's side.
@@ -134,7 +141,7 @@ impl Target for Pump {
 
     fn step(self: Rc<Self>) -> bool {
         let waiting = self.waiting.take();
-        let Some(order) = waiting.or_else(|| self.orders.pop()) else {
+        let Some(order) = self.newest().or(waiting) else {
             return false;
         };
         let borrowed = self.borrowed.borrow().clone();
@@ -150,6 +157,13 @@ impl Target for Pump {
                 false
             }
         }
+    }
+}
+
+impl Pump {
+    /// What has come, beside what only wakes.
+    fn newest(&self) -> Option<Order> {
+        std::iter::from_fn(|| self.orders.pop()).find(|order| !matches!(order, Order::Look))
     }
 }
 
@@ -172,6 +186,7 @@ impl Order {
                 Err(error) => answer(reply, Err(error)),
             },
             Order::Rewind(reply) => answer(reply, rewind(borrowed)),
+            Order::Look => {}
         }
         None
     }
@@ -225,9 +240,17 @@ fn ordered<T: Send + 'static>(
     orders: &Sender<Order>,
     order: impl FnOnce(Reply<T>) -> Order,
 ) -> BoxFuture<'static, Result<T>> {
-    let (reply, answer) = oneshot::channel();
+    let (reply, mut answer) = oneshot::channel();
     orders.send(order(reply));
-    Box::pin(async move { answer.await.unwrap_or_else(|_| Err(given_back())) })
+    let orders = orders.clone();
+    Box::pin(async move {
+        loop {
+            match timeout(LOOK, &mut answer).await {
+                Ok(answer) => return answer.unwrap_or_else(|_| Err(given_back())),
+                Err(_) => orders.send(Order::Look),
+            }
+        }
+    })
 }
 
 fn given_back() -> Error {
