@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Tcl; `src/commands` calls in, the threads of the tokio runtime run it.
 
+mod blocking;
 pub mod connection;
 pub mod error;
 pub mod headers;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::task::spawn_blocking;
 
 use super::meta::Info;
 use super::transfer::{Sink, Source};
+use crate::client::blocking::blocking;
 use crate::client::error::{Code, Error, Result};
 use crate::client::nuid::nuid;
 
@@ -164,16 +164,6 @@ fn check_place(path: &Path) -> io::Result<()> {
     match path.is_dir() {
         true => Err(io::Error::from_raw_os_error(IS_A_DIRECTORY)),
         false => Ok(()),
-    }
-}
-
-/// Work that may be kept waiting.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(Error::new(Code::Internal, error.to_string())),
     }
 }
 

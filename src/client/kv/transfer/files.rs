@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tokio::task::{spawn_blocking, JoinError, JoinHandle};
+use tokio::task::{spawn_blocking, JoinHandle};
 
-use crate::client::error::{Code, Error, Result};
+use crate::client::blocking::{blocking, outcome};
+use crate::client::error::{Error, Result};
 
 /// So much is read at once.
 const PART: usize = 256 * 1024;
@@ -230,16 +231,6 @@ impl OldFile {
         self.file = file;
         outcome
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    outcome(spawn_blocking(work).await)
-}
-
-fn outcome<T>(done: std::result::Result<Result<T>, JoinError>) -> Result<T> {
-    done.unwrap_or_else(|error| Err(Error::new(Code::Internal, error.to_string())))
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
