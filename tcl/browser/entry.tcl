@@ -81,6 +81,12 @@ oo::class create ::nats::browser::Entry {
     }
 
     method reload {} {
+        set Ttl {}
+        my Latest Take
+    }
+
+    # Calls a method with the latest entry, if it is still the one asked for: empty if the key is deleted.
+    method Latest {method} {
         if {$Key eq {}} return
         set request [incr Request]
         try {
@@ -91,7 +97,7 @@ oo::class create ::nats::browser::Entry {
         if {$entry ne {}} {
             dict set entry value [$Session exact_bytes [dict get $entry bucket] $Key [dict get $entry value]]
         }
-        if {$request == $Request} { my Take $entry }
+        if {$request == $Request} { my $method $entry }
     }
 
     # The value is bytes.
@@ -99,7 +105,6 @@ oo::class create ::nats::browser::Entry {
         grid remove $Path.notice
         set Deleted [expr {$entry eq {}}]
         set Exact 1
-        set Ttl {}
         if {$Deleted} {
             set Base 0
             set Bytes {}
@@ -196,12 +201,25 @@ oo::class create ::nats::browser::Entry {
     # Somebody has changed the key. What is being edited stays; otherwise the new value is shown.
     method changed {revision operation} {
         if {$revision == $Base || ($Deleted && $operation ne "PUT")} return
+        if {[my dirty]} { my Tell_changed [expr {$operation eq "PUT" ? $revision : 0}] } else { my later 30 follow }
+    }
+
+    method follow {} { my Latest Follow }
+
+    method Follow {entry} {
+        # Somebody may have begun to edit while the value was asked for.
         if {![my dirty]} {
-            my later 30 reload
-        } else {
-            my Notice [expr {$operation eq "PUT" ? "Somebody has stored revision $revision meanwhile."
-                : "Somebody has deleted this key meanwhile."}]
+            my Take $entry
+        } elseif {$entry eq {}} {
+            my Tell_changed 0
+        } elseif {[dict get $entry revision] != $Base} {
+            my Tell_changed [dict get $entry revision]
         }
+    }
+
+    method Tell_changed {revision} {
+        my Notice [expr {$revision ? "Somebody has stored revision $revision meanwhile."
+            : "Somebody has deleted this key meanwhile."}]
     }
 
     # ---- writing
