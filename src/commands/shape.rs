@@ -143,7 +143,7 @@ pub fn delivered(message: &Delivered, sub_id: Obj, utf8: bool) -> Obj {
 }
 
 fn with_header(message: &Message, header: Obj, sub_id: Obj, utf8: bool) -> Obj {
-    Obj::dict([
+    Obj::record([
         (&word("header"), header),
         (&word("data"), payload::decode(&message.payload, utf8)),
         (&word("subject"), Obj::from(&*message.subject)),
@@ -157,7 +157,7 @@ fn with_header(message: &Message, header: Obj, sub_id: Obj, utf8: bool) -> Obj {
 
 /// A message of a stream: `header data subject reply sub_id seq time`; `time` as the server writes it.
 pub fn stored_message(message: &StoredMessage, sub_id: Obj, utf8: bool) -> Obj {
-    Obj::dict([
+    Obj::record([
         (&word("header"), stored_header(&message.headers)),
         (&word("data"), payload::decode(&message.payload, utf8)),
         (&word("subject"), Obj::from(&*message.subject)),
@@ -387,7 +387,7 @@ impl EntryShape {
         let count = entry.count.as_deref();
         let increment = count.map(|count| integer(&count.increment));
         let sources = count.and_then(|count| count.sources.as_ref().map(json_dict));
-        Obj::dict(
+        Obj::record(
             [
                 (k_bucket, self.bucket.clone()),
                 (k_key, key),

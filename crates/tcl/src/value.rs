@@ -109,6 +109,13 @@ impl Obj {
         }
     }
 
+    /// A dict of these pairs, whose keys differ, in the form of a list. Tcl makes a dict of it when somebody asks for a
+    /// key: that costs less than to put a dict together pair by pair, and nothing where nobody asks; and until then it
+    /// takes a third of the memory.
+    pub fn record<'a>(pairs: impl IntoIterator<Item = (&'a Obj, Obj)>) -> Obj {
+        Obj::list(pairs.into_iter().flat_map(|(key, value)| [key.clone(), value]))
+    }
+
     /// The string form; a lone surrogate reads as U+FFFD.
     pub fn text(&self) -> Cow<'_, str> {
         text::decode(self.string_bytes())

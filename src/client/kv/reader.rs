@@ -1,7 +1,8 @@
 //! Reads the messages of a consumer as the entries of a watch.
 
-use std::collections::HashMap;
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use super::entry::{Entry, HeadersShown};
 use super::filters::Filters;
@@ -25,7 +26,7 @@ pub(super) struct Reader {
     shown: HeadersShown,
     operations: Operations,
     /// The keys that were told to have a value, and their revisions, if they are to be remembered.
-    told: Option<HashMap<Box<str>, u64>>,
+    told: Option<FxHashMap<Box<str>, u64>>,
     present: Present,
     states: States,
     /// `None`: each entry is told by itself.
@@ -48,7 +49,7 @@ impl Reader {
             filters: filters.clone(),
             shown: options.headers_shown(),
             operations: options.operations,
-            told: options.follows_former.then(HashMap::new),
+            told: options.follows_former.then(FxHashMap::default),
             present: Present::new(options.policy()?),
             states: States::new(),
             transactions: options.together.then(Transactions::default),
@@ -105,11 +106,10 @@ impl Reader {
 
     /// Tells an item, or keeps it for the end of the present transaction.
     fn tell(&mut self, item: WatchItem) {
-        let item = match &mut self.transactions {
-            None => Some(item),
-            Some(transactions) => transactions.hold(item),
-        };
-        self.items.extend(item);
+        match &mut self.transactions {
+            None => self.items.push(item),
+            Some(transactions) => self.items.extend(transactions.hold(item)),
+        }
     }
 
     fn remember(&mut self, entry: &Entry) {
@@ -271,7 +271,7 @@ mod tests {
                 true => Operations::PUT,
                 false => Operations::ALL,
             },
-            told: Some(HashMap::new()),
+            told: Some(FxHashMap::default()),
             present: Present::new(policy),
             states: States::new(),
             transactions: Some(Transactions::default()),
