@@ -9,6 +9,7 @@
 # make valgrind         the life of each class under valgrind, on Tcl 8.6 and 9
 # make audit            licences, sources and advisories of what the library is made of, by cargo-deny
 # make bench            the benchmarks (BENCHFLAGS)
+# make bench-check      BASE=<commit>: builds that one as well and says which case got slower by more than the noise
 # make screenshots      the pictures of nats::browser in doc/images; needs Xvfb
 # make dist             what a release consists of, for all platforms, into build/dist; DIST_TARGETS, see tools/dist
 # make dist-check       runs what is in build/dist: the last lines say what was tried where
@@ -46,7 +47,7 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
-.PHONY: all demo browse test soak fuzz loom valgrind audit bench screenshots dist dist-check install clean
+.PHONY: all demo browse test soak fuzz loom valgrind audit bench bench-check screenshots dist dist-check install clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -100,6 +101,11 @@ audit:
 bench: all
 	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$(TCLSH)" bench/all.tcl $(BENCHFLAGS) </dev/null
+
+bench-check: all
+	@test -n "$(BASE)" || { echo "usage: make bench-check BASE=<commit>" >&2; exit 2; }
+	@server="$$(NATS_VERSION='$(NATS_VERSION)' tools/nats-server)" && NATS_SERVER="$$server" CARGO='$(CARGO)' \
+	    TCLLIBPATH='$(TCLLIBPATH_HERE)' TCLSH='$(TCLSH)' tools/bench-check '$(BASE)' $(BENCHFLAGS)
 
 screenshots: all
 	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && tclsh="$$(tools/find-tclsh 9.0)" && \

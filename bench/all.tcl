@@ -1,23 +1,24 @@
-# The benchmark: this package beside async-nats alone (the floor) and beside clients for other scripting languages.
+# The benchmark: this package beside a bare socket (the limit), async-nats alone, and clients for other scripting languages.
 #
 #     make bench                                        the table
 #     make bench BENCHFLAGS='-keys 10000 -rounds 1'     the same, smaller
 #     make bench BENCHFLAGS=-scaling                    one of the further measurements (bench/further.tcl)
 #
 # One server with memory storage; each case of each client is a process of its own, which times the case alone. Clients take
-# turns, case by case and round by round, so that a drift of the machine hits all of them. What counts is the ratio: of a
-# client's median to the floor's median.
+# turns, case by case and round by round, so that a drift of the machine hits all of them. What counts are the ratios: of the
+# client's median to the medians of the limit and of async-nats.
 #
 # Options (and defaults):
-#     -rounds 3  -keys 100000  -payload 128  -inflight 64
+#     -rounds 5  -keys 100000  -payload 128  -inflight 64
 #     -sequential 10000  -concurrent 100000  -messages 500000     operations of a case of that kind
 #     -cases {put get ...}      some of the cases only
-#     -clients {raw tcl py js}  those that cannot be installed are left out
+#     -clients {limit raw tcl py js}  those that cannot be installed are left out
 #     -tclsh path               the tclsh that is measured (default: this one)
 #     -cpus 0-1                 keeps all processes, the server too, on these processors (taskset)
 #     -svg path                 the chart (default build/bench/performance.svg)
 #     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects
 #                               the further measurements, instead of the table; -table adds it
+#     -base dir                 instead of all this: beside another build of the package, in dir (make bench-check)
 #     -pure dir                 for -load: a directory with the pure-Tcl client's package, to compare with
 
 package require Tcl 8.6-
@@ -25,13 +26,13 @@ namespace eval bench {
     variable Here [file dirname [file normalize [info script]]]
     variable Root [file dirname $Here]
     variable Options {
-        -rounds 3 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 500000
-        -cases {} -clients {raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {}
+        -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 500000
+        -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {}
     }
     variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects}
     variable Wanted {}
 }
-foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl} {
+foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl check.tcl} {
     source [file join $bench::Here $bench::file]
 }
 
@@ -76,6 +77,7 @@ proc bench::main {words} {
     lappend ::auto_path [file join $Root build]
     package require nats::server
     puts [machine]
+    if {[option -base] ne {}} { return [check] }
     if {"-table" in $Wanted} { table }
     foreach switch [lsearch -all -inline -not -exact $Wanted -table] {
         further_[string range $switch 1 end]

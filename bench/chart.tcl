@@ -1,10 +1,10 @@
 # The chart: operations a second of each client on a logarithmic scale, a group of bars a case. Plain SVG.
 
 namespace eval bench {
-    variable Colors {raw #9aa5b1 tcl #1f6feb py #d9a514 js #3f9142}
+    variable Colors {limit #57606a raw #9aa5b1 tcl #1f6feb py #d9a514 js #3f9142}
 }
 
-proc bench::chart {path cases names rates} {
+proc bench::chart {path cases names medians} {
     variable Colors
     variable Names
     set bar 11
@@ -14,7 +14,7 @@ proc bench::chart {path cases names rates} {
     set plot [expr {$width - $left - 80}]
     set top 46
     set height [expr {$top + $group * [llength $cases] + 34}]
-    lassign [Decades $rates] low high
+    lassign [Decades [dict values [dict filter $medians key rates,*]]] low high
     set svg [list "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 $width $height\" width=\"$width\"\
         height=\"$height\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#24292f\">" \
         "<title>Operations a second, logarithmic scale</title>" \
@@ -22,7 +22,7 @@ proc bench::chart {path cases names rates} {
     set x $left
     foreach name $names {
         lappend svg [Box $x 12 12 12 [dict get $Colors $name]] [Text [expr {$x + 18}] 22 start [dict get $Names $name]]
-        incr x 120
+        incr x 112
     }
     for {set decade $low} {$decade <= $high} {incr decade} {
         set x [Position [expr {10.0 ** $decade}] $low $high $left $plot]
@@ -34,8 +34,8 @@ proc bench::chart {path cases names rates} {
         set caption [string map {& &amp; < &lt; > &gt;} [caption $case]]
         lappend svg [Text [expr {$left - 10}] [expr {$y + $bar * [llength $names] / 2 + 4}] end $caption]
         foreach name $names {
-            if {[dict exists $rates [list $case $name]]} {
-                set rate [dict get $rates [list $case $name]]
+            if {[dict exists $medians rates,$case,$name]} {
+                set rate [dict get $medians rates,$case,$name]
                 set end [Position $rate $low $high $left $plot]
                 lappend svg [Box $left $y [expr {$end - $left}] [expr {$bar - 1}] [dict get $Colors $name]] \
                     "<g font-size=\"9\">[Text [expr {$end + 4}] [expr {$y + 8}] start [grouped $rate]]</g>"
@@ -54,7 +54,7 @@ proc bench::chart {path cases names rates} {
 
 # The powers of ten below and above all values.
 proc bench::Decades {rates} {
-    set sorted [lsort -real [dict values $rates]]
+    set sorted [lsort -real $rates]
     list [expr {int(floor(log10([lindex $sorted 0])))}] [expr {int(ceil(log10([lindex $sorted end])))}]
 }
 

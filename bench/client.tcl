@@ -2,7 +2,7 @@
 #
 #     tclsh bench/client.tcl url case count keys payload inflight
 #
-# prints [result <operations> <seconds> <VmHWM in KiB>].
+# prints [result <operations> <seconds> <VmHWM in KiB> <processor time in ms>], the latter of the case alone.
 
 package require nats
 
@@ -109,12 +109,79 @@ namespace eval bench {
         if {[incr Done] == $Count} { set ::bench::Finished 1 }
     }
 
+    # Publishes what nobody wants, until the server has read it.
+    proc case_publish {read write} {
+        variable Connection
+        variable Count
+        variable Payload
+        for {set i 0} {$i < $Count} {incr i} { $Connection publish bench.nobody $Payload }
+        $Connection ping
+        return $Count
+    }
+
+    proc case_request {read write} { in_flight request $write; set ::bench::Count }
+    proc request {kv first step} {
+        variable Connection
+        variable Count
+        variable Payload
+        set length [string length $Payload]
+        for {set i $first} {$i < $Count} {incr i $step} {
+            if {[string length [$Connection request bench.question $Payload]] != $length} { error "an answer has the wrong length" }
+        }
+    }
+
+    # Answers until standard input ends.
+    proc case_respond {read write} {
+        variable Connection
+        $Connection subscribe bench.question -callback [list apply [list {subject message reply} {
+            $::bench::Connection publish $reply $message
+        }]]
+        $Connection ping
+        puts ready
+        flush stdout
+        fconfigure stdin -blocking 0
+        fileevent stdin readable {if {[gets stdin] eq {} && [eof stdin]} { set ::bench::Finished 1 }}
+        vwait [namespace which -variable Finished]
+        return 0
+    }
+
+    # All of the bucket by a pull consumer, each message acknowledged.
+    proc case_pull {read write} {
+        variable Js
+        variable Read
+        variable Keys
+        variable Done 0
+        variable Finished
+        set name pull[pid]
+        $Js add_pull_consumer KV_$Read $name -max_ack_pending -1 -mem_storage true
+        set puller [$Js pull_consumer KV_$Read $name -callback [namespace which On_pulled]]
+        vwait [namespace which -variable Finished]
+        $puller destroy
+        $Js delete_consumer KV_$Read $name
+        return $Done
+    }
+    proc On_pulled {message} {
+        variable Js
+        variable Done
+        variable Keys
+        $Js ack $message
+        if {[incr Done] == $Keys} { set ::bench::Finished 1 }
+    }
+
     proc peak_memory {} {
         set channel [open /proc/self/status]
         set status [read $channel]
         close $channel
         regexp -line {^VmHWM:\s*(\d+)} $status -> kib
         return $kib
+    }
+
+    proc processor_time {} {
+        set channel [open /proc/self/stat]
+        # The second word, in parentheses, may have blanks.
+        set fields [lrange [split [lindex [split [read $channel] )] end] { }] 1 end]
+        close $channel
+        expr {([lindex $fields 11] + [lindex $fields 12]) * 10}
     }
 
     proc main {url case count keys payload inflight} {
@@ -125,15 +192,17 @@ namespace eval bench {
         variable Inflight $inflight
         variable Read
         variable Write
+        variable Js
         $Connection configure -servers [list $url] -busy_poll true
         $Connection connect
-        set js [$Connection jet_stream -timeout 30000]
-        set read [$js bind_kv_bucket $Read]
-        set write [$js bind_kv_bucket $Write]
+        set Js [$Connection jet_stream -timeout 30000]
+        set read [$Js bind_kv_bucket $Read]
+        set write [$Js bind_kv_bucket $Write]
+        set before [processor_time]
         set start [clock microseconds]
         set done [case_$case $read $write]
         set seconds [expr {([clock microseconds] - $start) / 1e6}]
-        puts [format "result %d %.6f %d" $done $seconds [peak_memory]]
+        puts [format "result %d %.6f %d %d" $done $seconds [peak_memory] [expr {[processor_time] - $before}]]
         $Connection destroy
     }
 }

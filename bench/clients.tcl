@@ -5,10 +5,10 @@ proc bench::client {name} {
     variable Here
     variable Root
     switch -- $name {
-        raw {
+        limit - raw {
             set target [work raw]
             run [list cargo build --release --quiet --manifest-path [file join $Here raw Cargo.toml] --target-dir $target] 900
-            return [list [file join $target release bench-raw]]
+            return [list [file join $target release [dict get {limit limit raw bench-raw} $name]]]
         }
         tcl {
             return [list env TCLLIBPATH=[list [file join $Root build]] [option -tclsh] [file join $Here client.tcl]]
@@ -40,7 +40,7 @@ proc bench::clients {names} {
     set clients {}
     foreach name $names {
         if {[catch { client $name } command]} {
-            if {$name in {raw tcl}} { error $command }
+            if {$name in {limit raw tcl}} { error $command }
             puts "left out: $name ([lindex [split $command \n] 0])"
         } else {
             dict set clients $name $command

@@ -82,9 +82,11 @@ const cases = {
   pubsub,
 };
 
+const before = process.cpuUsage();
 const start = process.hrtime.bigint();
 const done = await cases[name]();
 const seconds = Number(process.hrtime.bigint() - start) / 1e9;
 const peak = /^VmHWM:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))[1];
-console.log("result", done, seconds.toFixed(6), peak);
+const { user, system } = process.cpuUsage(before);
+console.log("result", done, seconds.toFixed(6), peak, Math.round((user + system) / 1000));
 await nc.close();

@@ -66,6 +66,7 @@ async def main():
     nc = await nats.connect(url)
     js = nc.jetstream(timeout=30)
     read, write = await js.key_value(READ), await js.key_value(WRITE)
+    before = time.process_time()
     start = time.perf_counter()
     if case == "put":
         await put(write, 0, 1, count, payload)
@@ -98,7 +99,7 @@ async def main():
     seconds = time.perf_counter() - start
     with open("/proc/self/status", encoding="ascii") as status:
         peak = next(line.split()[1] for line in status if line.startswith("VmHWM:"))
-    print("result", done, f"{seconds:.6f}", peak)
+    print("result", done, f"{seconds:.6f}", peak, round((time.process_time() - before) * 1000))
 
 
 asyncio.run(main())

@@ -2,7 +2,7 @@
 //!
 //!     bench-raw url case count keys payload inflight
 //!
-//! Prints `result <operations> <seconds> <VmHWM in KiB>`. Like every client of the benchmark it does one case in one
+//! Prints `result <operations> <seconds> <VmHWM in KiB> <processor time in ms>`. Like every client of the benchmark it does one case in one
 //! process; connecting is not timed. Requests and consumers are made by hand on core NATS, without the layers of
 //! async-nats above, which cost more.
 
@@ -61,23 +61,37 @@ async fn run() -> Result<()> {
         inflight: inflight.parse()?,
     };
     bench.client.flush().await?;
+    let before = processor_time();
     let start = Instant::now();
     let done = match case.as_str() {
         "setup" => bench.setup().await?,
         "teardown" => bench.teardown().await?,
         "put" => bench.put(0, 1, WRITE, WRITTEN).await?,
         "get" => bench.get(0, 1).await?,
-        "put64" => bench.all(|b, i| async move { b.put(i, b.inflight, WRITE, WRITTEN).await }).await?,
-        "get64" => bench.all(|b, i| async move { b.get(i, b.inflight).await }).await?,
+        "put64" => {
+            bench
+                .all(|b, i| async move { b.put(i, b.inflight, WRITE, WRITTEN).await })
+                .await?
+        }
+        "get64" => {
+            bench
+                .all(|b, i| async move { b.get(i, b.inflight).await })
+                .await?
+        }
         // The floor of both is what arrives; where it goes is the client's own affair.
         "watch" | "array" => bench.watch().await?,
         "keys" => bench.keys().await?,
         "history" => bench.history().await?,
         "pubsub" => bench.pubsub().await?,
+        "publish" => bench.publish().await?,
+        "request" => bench.all(|b, i| async move { b.request(i).await }).await?,
+        "respond" => bench.respond().await?,
+        "pull" => bench.pull().await?,
         other => return Err(format!("no case {other}").into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    println!("result {done} {seconds:.6} {}", peak_memory());
+    let processor = processor_time() - before;
+    println!("result {done} {seconds:.6} {} {processor}", peak_memory());
     Ok(())
 }
 
@@ -86,6 +100,23 @@ fn peak_memory() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
         .unwrap_or(0)
+}
+
+/// In milliseconds, of the whole process.
+fn processor_time() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second word, in parentheses, may have blanks.
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum::<u64>()
+        * 10
 }
 
 fn key(number: usize) -> String {
@@ -103,7 +134,8 @@ impl Bench {
                 "discard":"new","num_replicas":1,"duplicate_window":120000000000,"deny_delete":true,
                 "allow_rollup_hdrs":true,"allow_direct":true}}"#
             );
-            self.api(&format!("STREAM.CREATE.KV_{bucket}"), config).await?;
+            self.api(&format!("STREAM.CREATE.KV_{bucket}"), config)
+                .await?;
         }
         self.all(|mut b, i| async move {
             b.count = b.keys;
@@ -117,13 +149,18 @@ impl Bench {
     async fn teardown(&self) -> Result<usize> {
         for bucket in [READ, WRITE] {
             // It may not be there.
-            let _ = self.api(&format!("STREAM.DELETE.KV_{bucket}"), String::new()).await;
+            let _ = self
+                .api(&format!("STREAM.DELETE.KV_{bucket}"), String::new())
+                .await;
         }
         Ok(0)
     }
 
     async fn api(&self, tail: &str, body: String) -> Result<Value> {
-        let reply = self.client.request(format!("$JS.API.{tail}"), body.into()).await?;
+        let reply = self
+            .client
+            .request(format!("$JS.API.{tail}"), body.into())
+            .await?;
         let reply: Value = serde_json::from_slice(&reply.payload)?;
         match reply.get("error") {
             Some(error) => Err(error.to_string().into()),
@@ -138,7 +175,8 @@ impl Bench {
         F: Fn(Bench, usize) -> R,
         R: Future<Output = Result<usize>>,
     {
-        let mut running: FuturesUnordered<_> = (0..self.inflight).map(|i| run(self.clone(), i)).collect();
+        let mut running: FuturesUnordered<_> =
+            (0..self.inflight).map(|i| run(self.clone(), i)).collect();
         let mut done = 0;
         while let Some(count) = running.next().await {
             done += count?;
@@ -211,7 +249,8 @@ impl Bench {
             // $JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time>.<pending>
             let mut tokens = reply.rsplit('.');
             let mut number = || tokens.next().and_then(|token| token.parse::<u64>().ok());
-            let (Some(pending), Some(time), Some(at), Some(sequence)) = (number(), number(), number(), number())
+            let (Some(pending), Some(time), Some(at), Some(sequence)) =
+                (number(), number(), number(), number())
             else {
                 return Err("a message without place".into());
             };
@@ -260,6 +299,97 @@ impl Bench {
         })
         .await?;
         Ok(entries.len())
+    }
+
+    /// Publishes what nobody wants, until the server has read it.
+    async fn publish(&self) -> Result<usize> {
+        for _ in 0..self.count {
+            let subject = async_nats::Subject::from_static("bench.nobody");
+            self.client.publish(subject, self.payload.clone()).await?;
+        }
+        self.client.flush().await?;
+        self.round_trip().await?;
+        Ok(self.count)
+    }
+
+    /// A flush of async-nats ends with the writing.
+    async fn round_trip(&self) -> Result<()> {
+        self.api("INFO", String::new()).await.map(drop)
+    }
+
+    async fn request(&self, first: usize) -> Result<usize> {
+        let mut done = 0;
+        for _ in (first..self.count).step_by(self.inflight) {
+            let reply = self
+                .client
+                .request("bench.question", self.payload.clone())
+                .await?;
+            if reply.payload.len() != self.payload.len() {
+                return Err("an answer has the wrong length".into());
+            }
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    /// Answers until standard input ends.
+    async fn respond(&self) -> Result<usize> {
+        let mut questions = self.client.subscribe("bench.question").await?;
+        self.round_trip().await?;
+        println!("ready");
+        std::thread::spawn(|| {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            std::process::exit(0);
+        });
+        let mut done = 0;
+        while let Some(question) = questions.next().await {
+            if let Some(reply) = question.reply {
+                self.client.publish(reply, question.payload).await?;
+                done += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    /// All of the bucket by a pull consumer, each message acknowledged.
+    async fn pull(&self) -> Result<usize> {
+        const BATCH: usize = 250;
+        let name = format!("pull{}", std::process::id());
+        let config = format!(
+            r#"{{"stream_name":"KV_{READ}","config":{{"durable_name":"{name}","ack_policy":"explicit",
+            "max_ack_pending":-1,"mem_storage":true,"num_replicas":1}}}}"#
+        );
+        self.api(&format!("CONSUMER.DURABLE.CREATE.KV_{READ}.{name}"), config)
+            .await?;
+        let inbox = self.client.new_inbox();
+        let mut messages = self.client.subscribe(inbox.clone()).await?;
+        let next = format!("$JS.API.CONSUMER.MSG.NEXT.KV_{READ}.{name}");
+        let more = async |count: usize| {
+            let body = format!(r#"{{"batch":{count},"expires":30000000000}}"#);
+            self.client
+                .publish_with_reply(next.clone(), inbox.clone(), body.into())
+                .await
+        };
+        more(BATCH).await?;
+        more(BATCH).await?;
+        let mut done = 0;
+        while done < self.keys {
+            let message = messages.next().await.ok_or("the connection has ended")?;
+            let Some(reply) = message.reply else {
+                continue; // a status
+            };
+            self.client
+                .publish(reply, Bytes::from_static(b"+ACK"))
+                .await?;
+            done += 1;
+            if done % BATCH == 0 {
+                more(BATCH).await?;
+            }
+        }
+        self.client.flush().await?;
+        self.api(&format!("CONSUMER.DELETE.KV_{READ}.{name}"), String::new())
+            .await?;
+        Ok(done)
     }
 
     /// Publishes and receives on one connection.
