@@ -16,9 +16,10 @@
 #     -tclsh path               the tclsh that is measured (default: this one)
 #     -cpus 0-1                 keeps all processes, the server too, on these processors (taskset)
 #     -svg path                 the chart (default build/bench/performance.svg)
-#     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects
+#     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth
 #                               the further measurements, instead of the table; -table adds it
 #     -base dir                 instead of all this: beside another build of the package, in dir (make bench-check)
+#     -most 1000000             for -growth: the most keys that are counted
 #     -pure dir                 for -load: a directory with the pure-Tcl client's package, to compare with
 
 package require Tcl 8.6-
@@ -27,12 +28,12 @@ namespace eval bench {
     variable Root [file dirname $Here]
     variable Options {
         -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 500000
-        -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {}
+        -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {} -most 1000000
     }
-    variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects}
+    variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth}
     variable Wanted {}
 }
-foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl check.tcl} {
+foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl growth.tcl check.tcl} {
     source [file join $bench::Here $bench::file]
 }
 

@@ -83,8 +83,9 @@ proc bench::further_idle {} {
     puts "\nidle"
     with_server {
         setup $raw $url
-        lassign [probe $url idle 10] milliseconds
-        puts "processor time of a process with a connection, 10 watchers and a bucket, in 10 s of idling: $milliseconds ms"
+        lassign [probe $url idle 60] milliseconds wakes
+        puts "a process with a connection, 10 watchers and a bucket, in a minute of idling: $milliseconds ms of processor\
+            time, its threads are woken $wakes times"
     }
 }
 

@@ -196,6 +196,66 @@ namespace eval probe {
         list $before $most
     }
 
+    # ---- growth
+
+    # Seconds of a count by the server.
+    proc counted {keys} {
+        variable Kv
+        set start [clock microseconds]
+        if {[$Kv count] != $keys} { error "[$Kv count] keys" }
+        expr {([clock microseconds] - $start) / 1e6}
+    }
+
+    # Microseconds a message that is published and comes back on one of so many subscriptions, and bytes a subscription.
+    proc subscriptions {count messages payload} {
+        variable Connection
+        variable Left $messages
+        variable Over 0
+        set before [memory]
+        for {set i 0} {$i < $count} {incr i} {
+            $Connection subscribe bench.many.$i -callback ::probe::On_one
+        }
+        $Connection ping
+        set bytes [expr {([memory] - $before) * 1024.0 / $count}]
+        set text [string repeat x $payload]
+        set start [clock microseconds]
+        for {set i 0} {$i < $messages} {incr i} { $Connection publish bench.many.[expr {$i % $count}] $text }
+        while {!$Over} { vwait ::probe::Over }
+        list [expr {double([clock microseconds] - $start) / $messages}] $bytes
+    }
+    proc On_one {subject message reply} {
+        variable Left
+        if {[incr Left -1] == 0} { set ::probe::Over 1 }
+    }
+
+    # Milliseconds and KiB of each of so many connections that are made one after the other, and milliseconds of a round
+    # trip on each.
+    proc connections {count} {
+        variable Connection
+        set url [lindex [$Connection cget -servers] 0]
+        set before [memory]
+        set start [clock microseconds]
+        for {set i 0} {$i < $count} {incr i} { lappend all [nats::connect $url] }
+        set made [expr {([clock microseconds] - $start) / 1e3 / $count}]
+        set kib [expr {double([memory] - $before) / $count}]
+        set start [clock microseconds]
+        foreach connection $all { $connection ping }
+        list $made $kib [expr {([clock microseconds] - $start) / 1e3 / $count}]
+    }
+
+    # Microseconds of a put, and of a get, of a value of so many bytes.
+    proc values {bytes count} {
+        variable Js
+        set kv [$Js bind_kv_bucket $::bench::Write]
+        set value [string repeat x $bytes]
+        set start [clock microseconds]
+        for {set i 0} {$i < $count} {incr i} { $kv put size $value }
+        set put [expr {double([clock microseconds] - $start) / $count}]
+        set start [clock microseconds]
+        for {set i 0} {$i < $count} {incr i} { $kv get_value size }
+        list $put [expr {double([clock microseconds] - $start) / $count}]
+    }
+
     # ---- time
 
     proc idle {seconds} {
@@ -203,8 +263,21 @@ namespace eval probe {
         for {set i 0} {$i < 10} {incr i} { $Kv watch [bench::key $i] -callback list }
         wait 1000
         set before [processor_time]
+        set woken [wakes]
         wait [expr {1000 * $seconds}]
-        expr {[processor_time] - $before}
+        list [expr {[processor_time] - $before}] [expr {[wakes] - $woken}]
+    }
+
+    # How often threads have been woken.
+    proc wakes {} {
+        set sum 0
+        foreach path [glob /proc/self/task/*/status] {
+            set channel [open $path]
+            regexp -line {^voluntary_ctxt_switches:\s*(\d+)} [read $channel] -> switches
+            close $channel
+            incr sum $switches
+        }
+        return $sum
     }
 
     # Of all threads, in ms.
