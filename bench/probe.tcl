@@ -114,7 +114,8 @@ namespace eval probe {
     proc object_put {chunks size} {
         variable Js
         set os [$Js create_object_store bench -storage memory]
-        set value [string repeat [binary format c* {0 1 2 3 4 5 6 255}] [expr {$chunks * $size / 8}]]
+        # Bytes, as a binary channel gives them.
+        set value [binary format a* [string repeat [binary format c* {0 1 2 3 4 5 6 255}] [expr {$chunks * $size / 8}]]]
         set start [clock microseconds]
         $os put object $value -chunk_size $size
         expr {([clock microseconds] - $start) / 1e6}

@@ -5,7 +5,8 @@
 
 use crate::errors::invalid_arg;
 use bytes::Bytes;
-use tcl::{Obj, Result};
+use tcl::value::BytesInParts;
+use tcl::{Error, Obj, Result};
 
 /// The bytes of an outgoing payload.
 ///
@@ -16,11 +17,21 @@ pub fn encode(value: &Obj, utf8: bool) -> Result<Bytes> {
     if utf8 {
         return Ok(Bytes::from(value.text().into_owned()));
     }
-    value.to_bytes().map(Bytes::from).ok_or_else(|| {
-        invalid_arg(
-            "The message has characters above U+00FF: encode it, or configure -utf8_convert true",
-        )
-    })
+    value.to_bytes().map(Bytes::from).ok_or_else(no_bytes)
+}
+
+/// The bytes of a byte string, in parts of a size.
+///
+/// # Errors
+/// `ErrInvalidArg` as [`encode`].
+pub fn encode_in_parts(value: &Obj, size: usize) -> Result<BytesInParts<'_>> {
+    value.to_bytes_in_parts(size).ok_or_else(no_bytes)
+}
+
+fn no_bytes() -> Error {
+    invalid_arg(
+        "The message has characters above U+00FF: encode it, or configure -utf8_convert true",
+    )
 }
 
 /// The value of an incoming payload.

@@ -323,6 +323,7 @@ fn int(n: usize) -> c_int {
 }
 sized! { tcl;
     new_byte_array_obj = 50 (p: *const u8; n; ) -> *mut Obj;
+    set_byte_array_length = 58 (o: *mut Obj; n; ) -> *mut u8;
     new_list_obj = 53 (; n; v: *const *mut Obj) -> *mut Obj;
     new_string_obj = 56 (p: *const u8; n; ) -> *mut Obj;
     wrong_num_args = 264 (i: *mut Interp; n; v: *const *mut Obj, message: *const c_char);

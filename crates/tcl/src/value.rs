@@ -113,7 +113,11 @@ impl Obj {
     /// key: that costs less than to put a dict together pair by pair, and nothing where nobody asks; and until then it
     /// takes a third of the memory.
     pub fn record<'a>(pairs: impl IntoIterator<Item = (&'a Obj, Obj)>) -> Obj {
-        Obj::list(pairs.into_iter().flat_map(|(key, value)| [key.clone(), value]))
+        Obj::list(
+            pairs
+                .into_iter()
+                .flat_map(|(key, value)| [key.clone(), value]),
+        )
     }
 
     /// The string form; a lone surrogate reads as U+FFFD.
@@ -141,24 +145,49 @@ impl Obj {
 
     /// The bytes of a byte string; `None` if it has a character above U+00FF.
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        match self.has_bytes() {
+            true => self.part_of_bytes(0, usize::MAX).map(|(part, _)| part),
+            false => None,
+        }
+    }
+
+    /// The same in parts of a size, each copied when it is asked for.
+    pub fn to_bytes_in_parts(&self, size: usize) -> Option<BytesInParts<'_>> {
+        if !self.has_bytes() {
+            return None;
+        }
+        let (next, length) = self.part_of_bytes(0, size)?;
+        Some(BytesInParts {
+            value: self,
+            length,
+            next,
+            at: 0,
+            size,
+        })
+    }
+
+    /// Whether Tcl 8.6 can say what its bytes are. It would take the low bytes of other characters.
+    fn has_bytes(&self) -> bool {
+        // SAFETY: a look at a live value.
+        stubs::nine()
+            || unsafe { stubs::is_pure_bytes_86(self.as_ptr()) }
+            || self.string_bytes().iter().all(|&byte| byte <= 0xC3)
+    }
+
+    /// Of its bytes so many from there, or what there is; and how many there are in all.
+    fn part_of_bytes(&self, at: usize, size: usize) -> Option<(Vec<u8>, usize)> {
         let mut n = 0;
         // SAFETY: the pointer is read before anything else can touch the value.
         unsafe {
-            if !stubs::nine()
-                && !stubs::is_pure_bytes_86(self.as_ptr())
-                && !self.string_bytes().is_ascii()
-                && self.string_bytes().iter().any(|&b| b > 0xC3)
-            {
-                return None;
-            }
             let p = stubs::get_bytes_from_obj(ptr::null_mut(), self.as_ptr(), &mut n);
             if p.is_null() {
                 return None;
             }
-            if n == 0 {
-                return Some(Vec::new());
+            if n <= at {
+                return Some((Vec::new(), n));
             }
-            Some(std::slice::from_raw_parts(p, n).to_vec())
+            let bytes = std::slice::from_raw_parts(p, n);
+            Some((bytes[at..at.saturating_add(size).min(n)].to_vec(), n))
         }
     }
 
@@ -224,6 +253,73 @@ pub fn longest() -> u64 {
     match stubs::nine() {
         true => i64::MAX as u64,
         false => i32::MAX as u64,
+    }
+}
+
+/// See [`Obj::to_bytes_in_parts`].
+pub struct BytesInParts<'a> {
+    value: &'a Obj,
+    length: usize,
+    next: Vec<u8>,
+    at: usize,
+    size: usize,
+}
+
+impl BytesInParts<'_> {
+    /// How many bytes there are in all.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+impl Iterator for BytesInParts<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let part = std::mem::take(&mut self.next);
+        if part.is_empty() {
+            return None;
+        }
+        self.at += part.len();
+        let next = self.value.part_of_bytes(self.at, self.size);
+        self.next = next.map(|(next, _)| next).unwrap_or_default();
+        Some(part)
+    }
+}
+
+/// A byte array under construction, for many bytes: they are copied once.
+#[derive(Default)]
+pub struct BytesBuilder {
+    array: Option<Obj>,
+    /// Bytes that are there, and that there is room for.
+    used: usize,
+    room: usize,
+}
+
+impl BytesBuilder {
+    pub fn push(&mut self, bytes: &[u8]) {
+        let array = self.array.get_or_insert_with(|| Obj::bytes(&[]));
+        let used = self.used.checked_add(bytes.len());
+        let used = used.expect("value too large");
+        if used > self.room {
+            let most = usize::try_from(longest()).unwrap_or(usize::MAX);
+            self.room = used.max(self.room.saturating_mul(2).min(most));
+        }
+        // SAFETY: nobody else has the value, so that its length can be set; there is room for the bytes then.
+        unsafe {
+            let start = stubs::set_byte_array_length(array.as_ptr(), self.room);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), start.add(self.used), bytes.len());
+        }
+        self.used = used;
+    }
+
+    pub fn finish(self) -> Obj {
+        let Some(array) = self.array else {
+            return Obj::bytes(&[]);
+        };
+        // SAFETY: as above.
+        unsafe { stubs::set_byte_array_length(array.as_ptr(), self.used) };
+        array
     }
 }
 

@@ -2,27 +2,90 @@
 
 use base64::engine::general_purpose::URL_SAFE;
 use base64::Engine;
+use bytes::Bytes;
 use ring::digest::{Context, SHA256};
+use tokio::sync::mpsc;
+use tokio::task::{spawn_blocking, JoinHandle};
+
+use crate::client::blocking::outcome;
+use crate::client::error::Result;
 
 /// What the text of a digest begins with.
 const PREFIX: &str = "SHA-256=";
 
+/// From so many bytes on they are summed up beside the network's thread, which has enough to do with them.
+const MANY: usize = 1024 * 1024;
+
+/// Chunks that may wait to be summed up.
+const WAITING: usize = 16;
+
 /// A digest in the making.
-pub(super) struct Digest(Context);
+pub(super) enum Digest {
+    /// Of so many bytes up to now.
+    Here(Box<Context>, usize),
+    Beside(Beside),
+}
+
+pub(super) struct Beside {
+    chunks: mpsc::Sender<Bytes>,
+    sum: JoinHandle<Result<Context>>,
+}
 
 impl Digest {
     pub(super) fn new() -> Digest {
-        Digest(Context::new(&SHA256))
+        Digest::Here(Box::new(Context::new(&SHA256)), 0)
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+    /// Takes the next bytes; waits while too many wait to be summed up.
+    pub(super) async fn add(&mut self, bytes: &Bytes) {
+        match self {
+            Digest::Here(context, length) => {
+                context.update(bytes);
+                *length += bytes.len();
+                if *length >= MANY {
+                    *self = Digest::Beside(Beside::begin((**context).clone()));
+                }
+            }
+            // Nobody takes them if that thread has panicked, which `finish` tells.
+            Digest::Beside(beside) => drop(beside.chunks.send(bytes.clone()).await),
+        }
     }
 
     /// The text, as it is written.
-    pub(super) fn finish(self) -> String {
-        format!("{PREFIX}{}", URL_SAFE.encode(self.0.finish()))
+    ///
+    /// # Errors
+    /// `Internal`
+    pub(super) async fn finish(self) -> Result<String> {
+        Ok(text(match self {
+            Digest::Here(context, _) => *context,
+            Digest::Beside(Beside { chunks, sum }) => {
+                drop(chunks);
+                outcome(sum.await)?
+            }
+        }))
     }
+
+    /// A text of the same length.
+    pub(super) fn sample() -> String {
+        text(Context::new(&SHA256))
+    }
+}
+
+impl Beside {
+    fn begin(mut context: Context) -> Beside {
+        let (chunks, mut waiting) = mpsc::channel::<Bytes>(WAITING);
+        let sum = spawn_blocking(move || {
+            while let Some(bytes) = waiting.blocking_recv() {
+                context.update(&bytes);
+            }
+            Ok(context)
+        });
+        Beside { chunks, sum }
+    }
+}
+
+fn text(sum: Context) -> String {
+    format!("{PREFIX}{}", URL_SAFE.encode(sum.finish()))
 }
 
 /// Whether a text that somebody has stored means the same as one that was written here. Clients differ in the alphabet
@@ -55,18 +118,28 @@ mod tests {
 
     const NOTHING: &str = "SHA-256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU=";
 
-    #[test]
-    fn of_nothing() {
-        assert_eq!(Digest::new().finish(), NOTHING);
+    async fn of(chunks: &[Bytes]) -> String {
+        let mut digest = Digest::new();
+        for chunk in chunks {
+            digest.add(chunk).await;
+        }
+        digest.finish().await.unwrap()
     }
 
-    #[test]
-    fn in_parts() {
-        let (mut whole, mut parts) = (Digest::new(), Digest::new());
-        whole.add(b"abc");
-        parts.add(b"a");
-        parts.add(b"bc");
-        assert_eq!(whole.finish(), parts.finish());
+    #[tokio::test]
+    async fn of_nothing() {
+        assert_eq!(of(&[]).await, NOTHING);
+        assert_eq!(Digest::sample(), NOTHING);
+    }
+
+    #[tokio::test]
+    async fn in_parts() {
+        let bytes: Vec<u8> = (0..3 * MANY).map(|at| at as u8).collect();
+        let whole = of(&[Bytes::from(bytes.clone())]).await;
+        for size in [MANY / 4, MANY - 1, MANY, 2 * MANY] {
+            let parts: Vec<_> = bytes.chunks(size).map(Bytes::copy_from_slice).collect();
+            assert_eq!(of(&parts).await, whole, "{size}");
+        }
     }
 
     #[test]

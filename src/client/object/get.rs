@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::call::Call;
@@ -147,7 +148,7 @@ impl Reading<'_> {
                 match self.next(&mut download, doubt).await? {
                     Arrival::Chunk(bytes) => {
                         doubt = None;
-                        self.take(&bytes)?;
+                        self.take(&bytes).await?;
                         sink.write(bytes).await?;
                         self.heard = Instant::now();
                         reporter.advance(self.done, Some(size));
@@ -160,7 +161,7 @@ impl Reading<'_> {
                 }
             }
         }
-        self.check()?;
+        self.check().await?;
         Ok(End::Read)
     }
 
@@ -179,8 +180,8 @@ impl Reading<'_> {
         arrival.map_err(|error| self.call.store.missing(error))
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        self.digest.add(bytes);
+    async fn take(&mut self, bytes: &Bytes) -> Result<()> {
+        self.digest.add(bytes).await;
         self.chunks += 1;
         self.done += bytes.len() as u64;
         match self.done > self.info.meta.size() {
@@ -191,10 +192,10 @@ impl Reading<'_> {
 
     /// # Errors
     /// `ObjectCorrupt` if these are not the bytes that were stored.
-    fn check(self) -> Result<()> {
+    async fn check(self) -> Result<()> {
         let meta = &self.info.meta;
         let wrong = self.wrong();
-        let own = self.digest.finish();
+        let own = self.digest.finish().await?;
         let is_right = meta.digest().is_empty() || is_same(meta.digest(), &own);
         match is_right && self.done == meta.size() {
             true => Ok(()),

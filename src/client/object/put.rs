@@ -177,7 +177,7 @@ impl Put {
                     let bytes = bytes?;
                     reading = (!bytes.is_empty()).then(|| Box::pin(next(source, self.chunk_size)));
                     if !bytes.is_empty() {
-                        digest.add(&bytes);
+                        digest.add(&bytes).await;
                         size += bytes.len() as u64;
                         debris.exists = true;
                         upload.send(bytes).await?;
@@ -192,7 +192,7 @@ impl Put {
         }
         reporter.finish(size, total).await;
         let mut meta = self.meta();
-        meta.set_content(&self.nuid, size, upload.count(), digest.finish());
+        meta.set_content(&self.nuid, size, upload.count(), digest.finish().await?);
         Ok(Sent { meta, before })
     }
 
@@ -212,7 +212,7 @@ impl Put {
     /// `MaxPayload` if the meta may become too long; `ConnectionClosed`.
     fn check_meta(&self) -> Result<()> {
         let mut meta = self.meta();
-        meta.set_content(&self.nuid, u64::MAX, u64::MAX, Digest::new().finish());
+        meta.set_content(&self.nuid, u64::MAX, u64::MAX, Digest::sample());
         let message = self.call.message(&meta, u64::MAX);
         self.call.js.connection.check_publish(&message)
     }

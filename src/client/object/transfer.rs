@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::meta::Info;
@@ -170,33 +171,72 @@ impl Source for Bytes {
     }
 }
 
-/// Bytes that are gathered.
-#[derive(Debug)]
-pub struct Collected {
-    bytes: Vec<u8>,
+/// Bytes of which some may be still to come.
+pub struct Pieces {
+    length: u64,
+    coming: mpsc::UnboundedReceiver<Bytes>,
+    /// Of the piece that has come last.
+    rest: Bytes,
+}
+
+impl Pieces {
+    /// So many bytes in all. They end when the sender is dropped.
+    pub fn new(length: u64) -> (mpsc::UnboundedSender<Bytes>, Pieces) {
+        let (sender, coming) = mpsc::unbounded_channel();
+        let rest = Bytes::new();
+        (
+            sender,
+            Pieces {
+                length,
+                coming,
+                rest,
+            },
+        )
+    }
+}
+
+impl Source for Pieces {
+    fn open(&mut self) -> BoxFuture<'_, Result<Option<u64>>> {
+        let length = self.length;
+        Box::pin(async move { Ok(Some(length)) })
+    }
+
+    fn read(&mut self, length: usize) -> BoxFuture<'_, Result<Bytes>> {
+        Box::pin(async move {
+            while self.rest.len() < length {
+                match self.coming.recv().await {
+                    None => break,
+                    Some(piece) if self.rest.is_empty() => self.rest = piece,
+                    Some(piece) => self.rest = [&*self.rest, &*piece].concat().into(),
+                }
+            }
+            Ok(self.rest.split_to(length.min(self.rest.len())))
+        })
+    }
+}
+
+/// Bytes that are handed over as they come.
+pub struct Handover<F> {
+    hand: F,
     /// More than this is too much.
     limit: u64,
 }
 
-/// So much memory is taken at once; what a meta says of the size need not be true.
-const FIRST_RESERVE: usize = 16 * 1024 * 1024;
+pub enum Piece {
+    /// What has come up to now does not count.
+    Anew,
+    Bytes(Bytes),
+}
 
-impl Collected {
-    pub fn new(limit: u64) -> Collected {
-        Collected {
-            bytes: Vec::new(),
-            limit,
-        }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+impl<F> Handover<F> {
+    pub fn new(limit: u64, hand: F) -> Handover<F> {
+        Handover { hand, limit }
     }
 }
 
-impl Sink for Collected {
+impl<F: Fn(Piece) + Send> Sink for Handover<F> {
     fn begin(&mut self, info: &Info) -> BoxFuture<'_, Result<()>> {
-        self.bytes.clear();
+        (self.hand)(Piece::Anew);
         let size = info.meta.size();
         let outcome = match size > self.limit {
             false => Ok(()),
@@ -206,13 +246,11 @@ impl Sink for Collected {
                 Err(Error::new(Code::ObjectTooLarge, message))
             }
         };
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        self.bytes.reserve(size.min(FIRST_RESERVE));
         Box::pin(async move { outcome })
     }
 
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
-        self.bytes.extend_from_slice(&bytes);
+        (self.hand)(Piece::Bytes(bytes));
         Box::pin(async { Ok(()) })
     }
 

@@ -6,16 +6,19 @@ use super::running::Ride;
 use super::state::This;
 use crate::client::nuid::nuid;
 use crate::client::object::meta::Lists;
-use crate::client::object::transfer::{Collected, Control, Source};
+use crate::client::object::transfer::{Control, Handover, Piece, Pieces, Source};
 use crate::client::object::{FileSink, FileSource, GetOptions, PutOptions};
 use crate::commands::options::{bad_value, Options};
 use crate::commands::paths::native;
 use crate::commands::{payload, shape};
 use crate::errors::raise;
 use crate::runtime;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 use tcl::event::word;
 use tcl::interp::{Preserved, Scope};
+use tcl::value::BytesBuilder;
 use tcl::{Interp, Obj, Outcome, Result};
 
 /// A dict of lists of texts.
@@ -85,9 +88,24 @@ fn put_from(
 
 /// `put name value ?-option value ...?` → info
 pub fn put(call: &This) -> Result<Outcome> {
-    let value = payload::encode(&call.args[1], call.this.is_text())?;
-    put_from(call, put_options(call, &call.args[2..])?, value, None)
+    let value = &call.args[1];
+    if call.this.is_text() {
+        let bytes = payload::encode(value, true)?;
+        return put_from(call, put_options(call, &call.args[2..])?, bytes, None);
+    }
+    let parts = payload::encode_in_parts(value, PIECE)?;
+    let (sender, source) = Pieces::new(parts.length() as u64);
+    let outcome = put_from(call, put_options(call, &call.args[2..])?, source, None)?;
+    // The first ones are on their way while the others are copied.
+    for part in parts {
+        // Nobody takes them if the call has failed already.
+        let _ = sender.send(part.into());
+    }
+    Ok(outcome)
 }
+
+/// Bytes of a value that are copied at once.
+const PIECE: usize = 1024 * 1024;
 
 /// `put_file name path ?-option value ...?` → info
 pub fn put_file(call: &This) -> Result<Outcome> {
@@ -113,13 +131,24 @@ pub fn put_channel(call: &This) -> Result<Outcome> {
 pub fn get(call: &This) -> Result<Outcome> {
     let (options, control, ride) = get_options(call, &call.args[1..])?;
     let name = call.args[0].text();
-    let sink = Collected::new(tcl::value::longest());
-    let this = call.this.clone();
-    runtime::answer(
-        || call.this.store.get(&name, options, sink, control),
-        move |_, (_, collected)| {
+    let collected = Rc::new(RefCell::new(BytesBuilder::default()));
+    let (taken, this) = (collected.clone(), call.this.clone());
+    runtime::answer_in_parts(
+        |parts| {
+            let sink = Handover::new(tcl::value::longest(), move |piece| parts.send(piece));
+            call.this.store.get(&name, options, sink, control)
+        },
+        move |piece| match piece {
+            Piece::Anew => *taken.borrow_mut() = BytesBuilder::default(),
+            Piece::Bytes(bytes) => taken.borrow_mut().push(&bytes),
+        },
+        move |_, _| {
             drop(ride);
-            Ok(payload::decode(collected.bytes(), this.is_text()))
+            let bytes = collected.take().finish();
+            Ok(match this.is_text() {
+                true => payload::decode(&bytes.to_bytes().unwrap_or_default(), true),
+                false => bytes,
+            })
         },
     )
 }
