@@ -11,9 +11,12 @@
 # make bench            the benchmarks (BENCHFLAGS)
 # make bench-check      BASE=<commit>: builds that one as well and says which case got slower by more than the noise
 # make screenshots      the pictures of nats::browser in doc/images; needs Xvfb
+# make man              the manual pages, into build/man
+# make hints            the files of hints/ anew, for checkers of scripts; after changes of methods or options
 # make dist             what a release consists of, for all platforms, into build/dist; DIST_TARGETS, see tools/dist
 # make dist-check       runs what is in build/dist: the last lines say what was tried where
-# make install          PREFIX=/usr/local DESTDIR=
+# make install          PREFIX=/usr/local DESTDIR= mandir=$(PREFIX)/share/man
+# make uninstall        removes what `make install` has put there; the same variables
 # make clean            removes everything made or fetched here
 
 # The one place that says the version.
@@ -30,6 +33,8 @@ TCLSH ?= $(shell tools/find-tclsh any)
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
+mandir ?= $(PREFIX)/share/man
+MAN ?= build/man
 
 ifneq ($(filter Windows% MINGW% MSYS% CYGWIN%,$(OS) $(shell uname -s)),)
 LIBRARY := nats.dll
@@ -47,7 +52,8 @@ INSTALLED := $(DESTDIR)$(LIBDIR)/nats$(VERSION)
 TCLLIBPATH_HERE := {$(CURDIR)/build}
 TCLLIBPATH_TYPED := $(if $(filter-out 1,$(words $(CURDIR))),'$(TCLLIBPATH_HERE)',$(CURDIR)/build)
 
-.PHONY: all demo browse test soak fuzz loom valgrind audit bench bench-check screenshots dist dist-check install clean
+.PHONY: all demo browse test soak fuzz loom valgrind audit bench bench-check screenshots man hints dist dist-check install \
+    uninstall clean
 
 # Cargo knows what is out of date. Files are moved into place: a process that has the old library loaded keeps it.
 all:
@@ -111,6 +117,12 @@ screenshots: all
 	@server="$${NATS_SERVER:-$$(tools/nats-server)}" && test -n "$$server" && tclsh="$$(tools/find-tclsh 9.0)" && \
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" PATH="$$PATH:$(CURDIR)/build/debian/usr/bin" "$$tclsh" tools/screenshots
 
+man:
+	@rm -rf "$(MAN)" && "$(TCLSH)" tools/manual "$(MAN)"
+
+hints: all
+	@TCLLIBPATH='$(TCLLIBPATH_HERE)' "$(TCLSH)" tools/hints hints
+
 dist:
 	@CARGO='$(CARGO)' tools/dist </dev/null
 
@@ -125,9 +137,24 @@ install: all
 	rm -rf "$(INSTALLED)/browser" && cp -R $(PACKAGE)/browser "$(INSTALLED)/browser"
 	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
 	cp bin/nats-browser "$(DESTDIR)$(PREFIX)/bin/nats-browser" && chmod 755 "$(DESTDIR)$(PREFIX)/bin/nats-browser"
-	for file in README.md LICENSE CHANGELOG.md SECURITY.md doc examples; do \
+	for file in README.md LICENSE CHANGELOG.md SECURITY.md doc examples hints; do \
 	    if test -e $$file; then cp -R $$file "$(INSTALLED)/"; fi; done
+	@if test -n "$(TCLSH)"; then $(MAKE) --no-print-directory install-man; else \
+	    echo "no manual pages: a tclsh makes them" >&2; fi
 	@DESTDIR='$(DESTDIR)' TCLSH='$(TCLSH)' tools/link-installed '$(LIBDIR)' 'nats$(VERSION)'
+
+.PHONY: install-man
+install-man: man
+	mkdir -p "$(DESTDIR)$(mandir)/man1" "$(DESTDIR)$(mandir)/mann"
+	cp "$(MAN)"/*.1 "$(DESTDIR)$(mandir)/man1/"
+	cp "$(MAN)"/*.n "$(DESTDIR)$(mandir)/mann/"
+
+# The names of the pages are those of the tree's.
+uninstall:
+	rm -rf "$(INSTALLED)" "$(DESTDIR)$(LIBDIR)/tcltk/nats$(VERSION)"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/nats-browser"
+	@if test -n "$(TCLSH)"; then $(MAKE) --no-print-directory man && cd "$(MAN)" && for page in *; do \
+	    rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$$page"; done; fi
 
 clean:
 	rm -rf build

@@ -22,7 +22,11 @@ pub fn raise(error: Error) -> tcl::Error {
         (Code::Posix(_), Some(said)) => format!("{}: {said}", error.message),
         _ => error.message,
     };
-    tcl::Error::New { code, message }
+    tcl::Error::New {
+        code,
+        message,
+        note: None,
+    }
 }
 
 /// What an error of a script, or of this package, says.

@@ -83,6 +83,17 @@ proc ::nats::_call_my {my method args} {
     }
 }
 
+# How a class, a method or a command is used. Without arguments, what there is.
+proc ::nats::help {{class {}} {method {}}} {
+    _help_loaded
+    return [_help::help $class $method]
+}
+
+# What `help` does is loaded when it is wanted.
+proc ::nats::_help_loaded {} {
+    if {[info commands ::nats::_help::help] eq {}} { namespace eval :: [_help_script] }
+}
+
 # Does nothing: the verification callback that TLS options of scripts may name.
 proc ::nats::tls_callback {args} {}
 

@@ -3,9 +3,22 @@
 
 use super::jet_stream::{REPUBLISH, SOURCE, TRANSFORM};
 use super::json_options::{require, take};
-use super::options::Options;
+use super::options::{listed, Options};
 use serde_json::{json, Map, Value};
 use tcl::{Interp, Obj, Outcome, Result};
+
+/// The options of a command; none of one that is not from here.
+pub fn options(command: &str) -> Vec<(&'static str, String)> {
+    match command {
+        "::nats::make_stream_source" => {
+            let apart = listed("-api prefix -deliver prefix");
+            SOURCE.options().into_iter().chain(apart).collect()
+        }
+        "::nats::make_subject_transform" => TRANSFORM.options(),
+        "::nats::make_republish" => REPUBLISH.options(),
+        _ => Vec::new(),
+    }
+}
 
 /// `make_stream_source -name stream ?-option value ...?` → JSON of where a mirror or a stream with sources
 /// gets its messages from. `-api` and `-deliver` become the object `external`.

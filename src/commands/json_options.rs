@@ -29,7 +29,11 @@ type Taken = std::result::Result<Value, Refusal>;
 pub fn take(schema: &'static Schema, options: &mut Options) -> Result<Map<String, Value>> {
     let mut object = Map::new();
     for (name, kind) in schema.fields {
-        let value = match (options.raw(name), kind) {
+        let given = match kind {
+            Kind::InReplies => options.unlisted(name),
+            _ => options.raw(name),
+        };
+        let value = match (given, kind) {
             (_, Kind::InReplies) => None,
             (Some(value), kind) => Some(option(schema, name, *kind, &value)?),
             (None, Kind::Enum(_, default)) => default.map(Value::from),

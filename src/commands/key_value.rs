@@ -12,7 +12,7 @@ use super::kv_member;
 use super::kv_status;
 use super::kv_transfer::{Side, Transfers};
 use super::kv_watcher;
-use super::options::{after_optional_word, bad_value, pos_int, Options};
+use super::options::{after_optional_word, bad_value, listed, pos_int, Options};
 use super::shape::EntryShape;
 use super::transaction;
 use super::write_options::{revision, ttl, ttl_ms, write_options};
@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
-use tcl::class::Construct;
+use tcl::class::{none, Construct, Usage};
 use tcl::value::ListBuilder;
 use tcl::{Call, Class, Interp, Method, Obj, Object, Outcome, Result};
 
@@ -66,6 +66,29 @@ pub fn create(
 
 const MANY: usize = usize::MAX;
 
+/// The options of `get_many`.
+const GET_MANY: &str =
+    "-values bool -deletes bool -at_revision int -at_time time -min_revision int \
+    -revision_var varName -header bool -consistent bool";
+
+/// The options of `watch`.
+const WATCH: &str = "-callback cmdPrefix -values_array varName -keys patterns -state_callback cmdPrefix \
+    -reconcile bool -include_history bool -meta_only bool -header bool -ignore_deletes bool -updates_only bool \
+    -idle_heartbeat ms -from_revision int -operations list -writable bool -conflict remote|local|cmdPrefix \
+    -error_callback cmdPrefix -delay ms -ttl ms|never";
+
+/// The options of `lock`.
+const LOCK: &str =
+    "-ttl ms -value text -watchdog ms -try bool -timeout ms -on_lost cmdPrefix -renew ms";
+
+/// The options of `export`, `import` and `copy`, which are methods of script.
+const EXPORT: &str =
+    "-file path -channel channel -keys patterns -history bool -consistent bool -progress cmdPrefix";
+const IMPORT: &str =
+    "-file path -channel channel -keys patterns -exists overwrite|skip|error -deletes bool \
+    -partial bool -window int -progress cmdPrefix";
+const COPY: &str = "-keys patterns -exists overwrite|skip|error -history bool -progress cmdPrefix";
+
 /// Markers of this age are old enough for nobody to need them.
 const OLD: Duration = Duration::from_secs(30 * 60);
 
@@ -96,15 +119,19 @@ impl Class for KeyValue {
     const METHODS: &'static [Method<Self>] = &[
         Method::new("get", "key ?-revision int? ?-header bool?", 1..=MANY, get),
         Method::new("get_value", "key ?-revision int?", 1..=MANY, get_value),
-        Method::with_options("get_many", "keys ?-option value ...?", 1, get_many),
-        Method::with_options("put", "key value ?-option value ...?", 2, put),
-        Method::with_options("create", "key value ?-option value ...?", 2, create_key),
+        Method::with_options("get_many", "keys ?-option value ...?", 1, get_many)
+            .options(|| listed(GET_MANY)),
+        Method::with_options("put", "key value ?-option value ...?", 2, put)
+            .options(|| listed("-ttl ms|never -header dict")),
+        Method::with_options("create", "key value ?-option value ...?", 2, create_key)
+            .options(|| listed("-ttl ms|never -header dict")),
         Method::with_options(
             "update",
             "key value revision ?-option value ...?",
             3,
             update,
-        ),
+        )
+        .options(|| listed("-ttl ms|never -header dict")),
         Method::new("delete", "key ?revision?", 1..=2, delete),
         Method::with_options("purge", "key ?-revision int? ?-ttl ms?", 1, purge),
         Method::new("revert", "key revision", 2..=2, revert),
@@ -120,11 +147,16 @@ impl Class for KeyValue {
         Method::new("reset", "key", 1..=1, |call| {
             counter::reset(call.interp, call.this.coded(), &call.args[0])
         }),
-        Method::with_options("transaction", "operations ?-option value ...?", 1, |call| {
-            transaction::answer(call.interp, call.this.coded(), call.args)
-        }),
+        Method::with_options(
+            "transaction",
+            "operations ?-option value ...?",
+            1,
+            |call: &This| transaction::answer(call.interp, call.this.coded(), call.args),
+        )
+        .options(|| listed("-timeout ms -lock lock")),
         Method::new("history", "key", 1..=1, history),
-        Method::new("keys", "?patterns? ?-option value ...?", 0..=MANY, keys),
+        Method::new("keys", "?patterns? ?-option value ...?", 0..=MANY, keys)
+            .options(|| listed("-callback cmdPrefix -batch_size int")),
         Method::new("count", "?patterns?", 0..=1, count),
         Method::new(
             "purge_deletes",
@@ -145,10 +177,36 @@ impl Class for KeyValue {
         Method::new("TransferFeed", "number bytes", 2..=2, transfer_feed),
         Method::new("TransferTell", "number prefix info", 3..=3, transfer_tell),
         Method::new("TransferEnd", "number", 1..=1, transfer_end),
-        Method::new("watch", "?key? ?-option value ...?", 1..=MANY, watch),
-        Method::with_options("lock", "key ?-option value ...?", 1, lock),
-        Method::with_options("elect", "key ?-option value ...?", 1, elect),
-        Method::with_options("join", "prefix ?-option value ...?", 1, join),
+        Method::new("watch", "?key? ?-option value ...?", 1..=MANY, watch)
+            .options(|| listed(WATCH)),
+        Method::with_options("lock", "key ?-option value ...?", 1, lock).options(|| listed(LOCK)),
+        Method::with_options("elect", "key ?-option value ...?", 1, elect)
+            .options(|| listed("-callback cmdPrefix -ttl ms -value text -watchdog ms")),
+        Method::with_options("join", "prefix ?-option value ...?", 1, join)
+            .options(|| listed("-id id -callback cmdPrefix -ttl ms -value text -watchdog ms")),
+    ];
+
+    const SCRIPTED: &'static [Usage] = &[
+        Usage {
+            name: "modify",
+            usage: "key varName body ?-attempts int? ?-ttl ms|never?",
+            options: none,
+        },
+        Usage {
+            name: "export",
+            usage: "?-option value ...?",
+            options: || listed(EXPORT),
+        },
+        Usage {
+            name: "import",
+            usage: "?-option value ...?",
+            options: || listed(IMPORT),
+        },
+        Usage {
+            name: "copy",
+            usage: "targetKv ?-option value ...?",
+            options: || listed(COPY),
+        },
     ];
 
     fn construct(_: &Construct) -> Result<Self> {

@@ -1,6 +1,6 @@
 //! `nats::make_kv_origin`, and origins as arguments of aggregates and mirrors.
 
-use super::options::{bad_value, Options};
+use super::options::{bad_value, listed, Options};
 use crate::client::kv::Origin;
 use crate::errors::invalid_arg;
 use tcl::event::word;
@@ -28,6 +28,11 @@ pub fn make_kv_origin(_: Interp, args: &[Obj]) -> Result<Outcome> {
         .iter()
         .filter_map(|(key, value)| Some((key, value.clone()?)));
     Outcome::value(Obj::dict(given))
+}
+
+/// The options of `make_kv_origin`.
+pub fn options() -> Vec<(&'static str, String)> {
+    listed("-stream name -bucket bucket -keys patterns -api prefix -deliver prefix -domain domain")
 }
 
 fn take(mut options: Options) -> Result<Origin> {

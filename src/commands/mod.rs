@@ -33,6 +33,7 @@ mod paths;
 mod payload;
 mod pull_consumer;
 mod reconcile;
+mod reference;
 mod run_status;
 mod schema;
 mod seen;
@@ -46,7 +47,7 @@ mod watched_array;
 mod write_options;
 
 use tcl::command::Command;
-use tcl::{command, Interp, Result};
+use tcl::{command, Interp, Outcome, Result};
 
 /// The plain commands.
 const COMMANDS: &[Command] = &[
@@ -55,6 +56,24 @@ const COMMANDS: &[Command] = &[
         usage: "url ?-option value ...?",
         args: 1..=usize::MAX,
         call: connection::open,
+    },
+    Command {
+        name: "::nats::_reference",
+        usage: "",
+        args: 0..=0,
+        call: |_, _| all_there_is(),
+    },
+    Command {
+        name: "::nats::_help_script",
+        usage: "",
+        args: 0..=0,
+        call: |_, _| Outcome::value(HELP),
+    },
+    Command {
+        name: "::nats::_manual",
+        usage: "name",
+        args: 1..=1,
+        call: |_, args| reference::manual(args),
     },
     Command {
         name: "::nats::_serve",
@@ -118,12 +137,22 @@ const COMMANDS: &[Command] = &[
     },
 ];
 
+fn all_there_is() -> Result<Outcome> {
+    reference::reference(COMMANDS)
+}
+
 /// The script part, embedded so that it cannot be of another version than the library.
 const SCRIPTS: &[&str] = &[
     include_str!("../../tcl/nats.tcl"),
     include_str!("../../tcl/header.tcl"),
     include_str!("../../tcl/msg.tcl"),
 ];
+
+/// What `nats::help` needs; few programs call it.
+const HELP: &str = concat!(
+    include_str!("../../tcl/markdown.tcl"),
+    include_str!("../../tcl/help.tcl")
+);
 
 /// Methods of the classes that are written in script.
 const METHODS: &[&str] = &[

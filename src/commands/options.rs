@@ -3,7 +3,7 @@
 //! Dashes in front of a name are stripped, however many there are, so that a plain dict can be
 //! expanded as an option list. Names are matched exactly; if one occurs twice the last value wins. An
 //! unknown name is reported after all known options were validated ([`Options::end`]), with the name that is
-//! nearest among those that were asked for.
+//! nearest among those that were asked for; the stack trace has all of these.
 
 use super::nearest;
 use crate::client::error::{Code, Error};
@@ -17,6 +17,15 @@ pub struct Options {
     pairs: Vec<(String, Obj)>,
     /// The names that were asked for while something was left: those that exist.
     names: Vec<&'static str>,
+}
+
+/// Options as tables of methods have them: `-name word -name word ...`, a word for each value.
+pub fn listed(text: &'static str) -> Vec<(&'static str, String)> {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let pairs = words.chunks_exact(2);
+    pairs
+        .map(|pair| (pair[0].trim_start_matches('-'), pair[1].to_owned()))
+        .collect()
 }
 
 /// An optional word in front of an option list. The number of words tells whether it is there.
@@ -54,7 +63,8 @@ pub fn bad_value_because(kind: &str, name: &str, value: &Obj, reason: &str) -> t
 pub fn unknown_option(name: &str, place: &str, names: &[&str]) -> tcl::Error {
     let hint = nearest::hint(name, names).map(|hint| format!("; {hint}"));
     let hint = hint.unwrap_or_default();
-    invalid_arg(format!("Unknown option {name}{place}{hint}"))
+    let error = invalid_arg(format!("Unknown option {name}{place}{hint}"));
+    error.noted(format!("options: {}", names.join(" ")))
 }
 
 /// The error of a word that is none of those allowed.
@@ -105,7 +115,14 @@ impl Options {
         if self.pairs.is_empty() {
             return None;
         }
-        self.names.push(name);
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+        self.unlisted(name)
+    }
+
+    /// The same of a name that is not told among those that exist: it is taken for the sake of what was there before.
+    pub fn unlisted(&mut self, name: &str) -> Option<Obj> {
         let at = self.pairs.iter().position(|(other, _)| other == name)?;
         Some(self.pairs.swap_remove(at).1)
     }

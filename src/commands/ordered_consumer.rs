@@ -245,7 +245,7 @@ pub fn create(shared: &Rc<Shared>, args: &[Obj]) -> Result<Outcome> {
         idle_heartbeat: options.timeout("idle_heartbeat")?.unwrap_or(IDLE_HEARTBEAT),
         stream_created: None,
     };
-    options.bool("post")?;
+    options.unlisted("post");
     options.end()?;
     let (feeder, mail) = fed::channel();
     let shared = shared.clone();

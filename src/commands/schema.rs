@@ -38,9 +38,31 @@ impl Schema {
     pub fn field(&self, name: &str) -> Option<&'static (&'static str, Kind)> {
         self.fields.iter().find(|(field, _)| *field == name)
     }
+
+    /// As options: their names, and words for their values.
+    pub fn options(&self) -> Vec<(&'static str, String)> {
+        let fields = self.fields.iter();
+        let told = fields.filter(|(_, kind)| !matches!(kind, Kind::InReplies));
+        told.map(|(name, kind)| (*name, kind.value())).collect()
+    }
 }
 
 impl Kind {
+    /// What stands for a value in the usage of a method.
+    fn value(self) -> String {
+        let word = match self {
+            Kind::Enum(words, _) => return words.join("|"),
+            Kind::ValidStr | Kind::InReplies => "text",
+            Kind::Int | Kind::PosInt => "int",
+            Kind::Bool => "bool",
+            Kind::List | Kind::Waits(_) => "list",
+            Kind::Ns | Kind::Wait(_) => "ms",
+            Kind::Metadata | Kind::Object(_) => "dict",
+            Kind::Objects(_) => "dicts",
+        };
+        word.to_owned()
+    }
+
     /// The type's name in messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -71,7 +71,39 @@ pub struct Method<T: 'static> {
     pub args: RangeInclusive<usize>,
     /// Arguments beyond the first ones come in pairs: an option and its value.
     pub pairs: bool,
+    /// The options that `usage` leaves out.
+    pub options: Options,
     pub call: fn(&Call<T>) -> Result<Outcome>,
+}
+
+/// Tells options, each by its name without dash and a word for its value. Nothing here depends on it: it is for those
+/// who ask what there is ([`usages`]).
+pub type Options = fn() -> Vec<(&'static str, String)>;
+
+/// No options.
+pub fn none() -> Vec<(&'static str, String)> {
+    Vec::new()
+}
+
+/// How a method is called.
+pub struct Usage {
+    pub name: &'static str,
+    pub usage: &'static str,
+    pub options: Options,
+}
+
+/// How the public methods of a class are called, those of its script included.
+pub fn usages<T: Class>() -> impl Iterator<Item = Usage> {
+    let native = T::METHODS.iter().filter(|row| row.is_public());
+    let native = native.map(|row| (row.name, row.usage, row.options));
+    let scripted = T::SCRIPTED
+        .iter()
+        .map(|row| (row.name, row.usage, row.options));
+    native.chain(scripted).map(|(name, usage, options)| Usage {
+        name,
+        usage,
+        options,
+    })
 }
 
 impl<T> Method<T> {
@@ -86,6 +118,7 @@ impl<T> Method<T> {
             usage,
             args,
             pairs: false,
+            options: none,
             call,
         }
     }
@@ -102,8 +135,14 @@ impl<T> Method<T> {
             usage,
             args: args..=usize::MAX,
             pairs: true,
+            options: none,
             call,
         }
+    }
+
+    /// The same method, which tells its options.
+    pub const fn options(self, options: Options) -> Self {
+        Method { options, ..self }
     }
 
     /// Whether it may be called with these arguments, as far as their number goes. A last option without its value
@@ -134,6 +173,10 @@ pub trait Class: Sized + 'static {
     /// The fully qualified name.
     const NAME: &'static str;
     const METHODS: &'static [Method<Self>];
+    /// Methods that a script adds.
+    const SCRIPTED: &'static [Usage] = &[];
+    /// What `new` takes, of a class whose objects scripts make.
+    const CONSTRUCTOR: Option<Usage> = None;
 
     /// What `new` and `create` do: makes the state. No script may run, which could get hold of an object
     /// without a state.

@@ -54,6 +54,8 @@ pub enum Error {
         message: String,
         /// The words of `-errorcode`.
         code: Vec<String>,
+        /// What the stack trace, `-errorinfo`, says in addition to the message.
+        note: Option<String>,
     },
 }
 
@@ -78,6 +80,19 @@ impl Error {
         Error::New {
             message: message.into(),
             code: code.iter().map(|word| word.to_string()).collect(),
+            note: None,
+        }
+    }
+
+    /// A new error, whose stack trace says something more.
+    pub fn noted(self, text: String) -> Self {
+        match self {
+            Error::Raised(_) => self,
+            Error::New { message, code, .. } => Error::New {
+                message,
+                code,
+                note: Some(text),
+            },
         }
     }
 

@@ -203,11 +203,20 @@ impl<'a> Interp<'a> {
     pub fn set_error(self, error: Error) -> c_int {
         match error {
             Error::Raised(code) => code,
-            Error::New { message, code } => {
+            Error::New {
+                message,
+                code,
+                note,
+            } => {
                 self.set_result(&Obj::from(message.as_str()));
                 let code = Error::code_obj(&code);
                 // SAFETY: Tcl takes its own reference.
                 unsafe { stubs::set_obj_error_code(self.as_ptr(), code.as_ptr()) };
+                if let Some(note) = note {
+                    let note = Obj::from(format!("\n    ({note})").as_str());
+                    // SAFETY: Tcl copies the text.
+                    unsafe { stubs::append_obj_to_error_info(self.as_ptr(), note.as_ptr()) };
+                }
                 stubs::ERROR
             }
         }

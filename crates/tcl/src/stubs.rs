@@ -279,6 +279,7 @@ stubs! { tcl;
     save_interp_state = 535 (i: *mut Interp, status: c_int) -> *mut c_void;
     restore_interp_state = 536 (i: *mut Interp, state: *mut c_void) -> c_int;
     get_return_options = 539 (i: *mut Interp, code: c_int) -> *mut Obj;
+    append_obj_to_error_info = 574 (i: *mut Interp, o: *mut Obj);
     canceled = 581 (i: *mut Interp, flags: c_int) -> c_int;
     nr_create_command = 583 (i: *mut Interp, name: *const c_char, p: ObjCmdProc, nr: ObjCmdProc, data: ClientData, delete: Option<CmdDeleteProc>) -> *mut Command;
     nr_eval_obj = 584 (i: *mut Interp, o: *mut Obj, flags: c_int) -> c_int;

@@ -1,21 +1,22 @@
 //! Class `nats::connection` and its methods: arguments in, client called, values out.
 
+use super::config;
 use super::core::{Connection, This};
 use super::deliveries::Subscription;
-use super::opening::{connect, make};
+use super::opening::{connect, make, options_of_new};
 use super::requests::{cancel_request, request, request_msg};
 use crate::client::connection::Status;
 use crate::client::error::{Code, Error, Result as ClientResult};
 use crate::client::subject;
 use crate::commands::jet_stream;
-use crate::commands::options::{pos_int, Options};
+use crate::commands::options::{listed, pos_int, Options};
 use crate::commands::outgoing::{self, headers, Fields};
 use crate::commands::{service, shape};
 use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use futures_util::FutureExt;
 use std::time::Duration;
-use tcl::class::Construct;
+use tcl::class::{Construct, Usage};
 use tcl::event::word;
 use tcl::interp::Scope;
 use tcl::{Class, Interp, Method, Obj, Outcome, Result};
@@ -25,20 +26,29 @@ const MANY: usize = usize::MAX;
 /// How long `drain` may take by default.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The options of `request`.
+const REQUEST: &str =
+    "-timeout ms -callback cmdPrefix -dictmsg bool -service bool -max_msgs int -stall ms \
+    -sentinel empty|cmdPrefix -header dict -check_subj bool";
+
+/// The options of `service`.
+const SERVICE: &str = "-version version -description text -metadata dict -queue_group group -stats_handler cmdPrefix \
+    -api_prefix prefix";
+
 #[rustfmt::skip]
 const TABLE: &[Method<Connection>] = &[
     Method::new("cget", "option", 1..=1, cget),
-    Method::new("configure", "?option? ?value option value ...?", 0..=MANY, configure),
+    Method::new("configure", "?option? ?value option value ...?", 0..=MANY, configure).options(config::options),
     Method::new("reset", "?option ...?", 0..=MANY, reset),
     Method::new("connect", "?-async?", 0..=MANY, connect),
     Method::new("disconnect", "", 0..=0, disconnect),
     Method::new("drain", "?-timeout ms?", 0..=MANY, drain),
-    Method::new("publish", "subject message ?reply? ?-option value ...?", 2..=MANY, publish),
+    Method::new("publish", "subject message ?reply? ?-option value ...?", 2..=MANY, publish).options(|| listed("-reply subject -header dict -check_subj bool -wait bool")),
     Method::new("publish_msg", "msg", 1..=1, publish_msg),
-    Method::new("subscribe", "subject ?-option value ...?", 1..=MANY, subscribe),
-    Method::new("unsubscribe", "subID ?-option value ...?", 1..=MANY, unsubscribe),
-    Method::new("request", "subject message ?-option value ...?", 2..=MANY, request),
-    Method::new("request_msg", "msg ?-option value ...?", 1..=MANY, request_msg),
+    Method::new("subscribe", "subject ?-option value ...?", 1..=MANY, subscribe).options(|| listed("-callback cmdPrefix -queue name -max_msgs int -dictmsg bool -post bool")),
+    Method::new("unsubscribe", "subID ?-option value ...?", 1..=MANY, unsubscribe).options(|| listed("-max_msgs int -drain bool")),
+    Method::new("request", "subject message ?-option value ...?", 2..=MANY, request).options(|| listed(REQUEST)),
+    Method::new("request_msg", "msg ?-option value ...?", 1..=MANY, request_msg).options(|| listed("-timeout ms -callback cmdPrefix -dictmsg bool -service bool")),
     Method::new("cancel_request", "reqID", 1..=1, cancel_request),
     Method::new("ping", "?-timeout ms?", 0..=MANY, ping),
     Method::new("rtt", "?-timeout ms?", 0..=MANY, rtt),
@@ -48,20 +58,26 @@ const TABLE: &[Method<Connection>] = &[
     Method::new("current_server", "", 0..=0, current_server),
     Method::new("all_servers", "", 0..=0, all_servers),
     Method::new("server_info", "", 0..=0, server_info),
-    Method::new("jet_stream", "?-option value ...?", 0..=MANY, |call| {
+    Method::new("jet_stream", "?-option value ...?", 0..=MANY, |call: &This| {
         jet_stream::create(call.interp, &call.this.core, call.args)
-    }),
-    Method::new("service", "name ?-option value ...?", 1..=MANY, |call| {
+    }).options(|| listed("-timeout ms -domain name -api_prefix prefix -trace bool")),
+    Method::new("service", "name ?-option value ...?", 1..=MANY, |call: &This| {
         service::create(call.interp, &call.this.core, call.args)
-    }),
-    Method::new("services", "ping|info|stats ?name? ?id? ?-option value ...?", 1..=MANY, |call| {
+    }).options(|| listed(SERVICE)),
+    Method::new("services", "ping|info|stats ?name? ?id? ?-option value ...?", 1..=MANY, |call: &This| {
         service::discover(&call.this.core, call.args)
-    }),
+    }).options(|| listed("-timeout ms -stall ms -max_msgs int -api_prefix prefix -callback cmdPrefix")),
 ];
 
 impl Class for Connection {
     const NAME: &'static str = "::nats::connection";
     const METHODS: &'static [Method<Self>] = TABLE;
+
+    const CONSTRUCTOR: Option<Usage> = Some(Usage {
+        name: "new",
+        usage: "?name? ?-option value ...?",
+        options: options_of_new,
+    });
 
     /// `new ?conn_name? ?-logger logger? ?-log_chan channel? ?-log_level level?`
     fn construct(call: &Construct) -> Result<Self> {

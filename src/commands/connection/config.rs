@@ -313,6 +313,21 @@ impl Config {
     }
 }
 
+/// The options of `configure`, each with a word for its value.
+pub fn options() -> Vec<(&'static str, String)> {
+    let value = |row: &Row| match (row.name, row.kind) {
+        ("servers", _) => "urls",
+        ("auth_callback" | "custom_reconnect_delay", _) => "cmdPrefix",
+        ("tls_opts", _) => "options",
+        (_, Kind::Bool) => "bool",
+        (_, Kind::Timeout) => "ms",
+        (_, Kind::PosInt | Kind::Int) => "int",
+        (_, Kind::ValidStr | Kind::Str) => "text",
+    };
+    let rows = TABLE.iter();
+    rows.map(|row| (row.name, value(row).to_owned())).collect()
+}
+
 fn find(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
@@ -326,7 +341,8 @@ fn unknown(what: &str, word: &str) -> tcl::Error {
     let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
     let hint = nearest::hint(word.trim_start_matches('-'), &names);
     let hint = hint.map(|hint| format!("; {hint} (options: {})", names.join(", ")));
-    invalid_arg(format!("{what} {word}{}", hint.unwrap_or_default()))
+    let error = invalid_arg(format!("{what} {word}{}", hint.unwrap_or_default()));
+    error.noted(format!("options: {}", names.join(" ")))
 }
 
 /// The error of a `connect` with anything but `-async`.

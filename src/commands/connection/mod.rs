@@ -17,4 +17,4 @@ mod signals;
 pub use self::core::{Connection, Core};
 pub use backlog::{Admitted, Backlog};
 pub use deliveries::{Answer, Answers, Owner, Request};
-pub use opening::open;
+pub use opening::{open, options_of_connect};

@@ -1,11 +1,11 @@
 //! How a connection is made, and how it connects.
 
-use super::config::unknown_flags;
+use super::config::{self, unknown_flags};
 use super::core::{Connection, Core, This};
 use super::log::Log;
 use crate::client::connection::Status;
 use crate::client::error::Result as ClientResult;
-use crate::commands::options::{plain_name, Options};
+use crate::commands::options::{listed, plain_name, Options};
 use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use futures_util::FutureExt;
@@ -15,6 +15,19 @@ use tcl::{Interp, Obj, Object, Outcome, Result};
 
 /// The options of `new`; all others are those of `configure`.
 const OF_NEW: [&str; 3] = ["logger", "log_chan", "log_level"];
+
+/// The same, as they are told.
+pub(super) fn options_of_new() -> Vec<(&'static str, String)> {
+    listed("-logger logger -log_chan channel -log_level error|warn|info|debug")
+}
+
+/// The options of `nats::connect`.
+pub fn options_of_connect() -> Vec<(&'static str, String)> {
+    // The servers are its first argument.
+    let others = config::options().into_iter();
+    let others = others.filter(|(name, _)| *name != "servers");
+    options_of_new().into_iter().chain(others).collect()
+}
 
 /// Makes the state of an object with a name and the options of `new`.
 ///

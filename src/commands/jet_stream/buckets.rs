@@ -43,7 +43,7 @@ pub(super) fn bind_kv_bucket(call: &This) -> Result<Outcome> {
     bucket(call, codecs, |js| kv::bind(&js, &name))
 }
 
-/// The options of all create methods. Lengths are in bytes, times in ms.
+/// The options of all create methods, but for the deprecated ones of a mirror bucket. Lengths are in bytes, times in ms.
 pub(super) fn create_options(mut options: Options) -> Result<CreateOptions> {
     static OBJECTS: Schema = Schema {
         name: "a bucket",
@@ -60,8 +60,6 @@ pub(super) fn create_options(mut options: Options) -> Result<CreateOptions> {
     let storage = options.choice("storage", &["memory", "file"])?;
     let num_replicas = options.int("num_replicas")?;
     let compression = options.choice("compression", &["none", "s2"])?;
-    let mirror_name = options.valid_str("mirror_name")?;
-    let mirror_domain = options.valid_str("mirror_domain")?;
     let metadata = options.metadata("metadata")?;
     let limit_marker_ttl = options.pos_int("limit_marker_ttl")?;
     let allow_msg_ttl = options.bool("allow_msg_ttl")?;
@@ -82,8 +80,8 @@ pub(super) fn create_options(mut options: Options) -> Result<CreateOptions> {
         storage,
         num_replicas,
         compression,
-        mirror_name,
-        mirror_domain,
+        mirror_name: None,
+        mirror_domain: None,
         metadata,
         placement: object("placement"),
         republish: object("republish"),
@@ -97,7 +95,13 @@ pub(super) fn create_options(mut options: Options) -> Result<CreateOptions> {
 pub(super) fn create_kv_bucket(call: &This) -> Result<Outcome> {
     let mut options = Options::parse(&call.args[1..])?;
     let codecs = Codecs::take(&mut options)?;
-    let options = create_options(options)?;
+    let mirror_name = options.valid_str("mirror_name")?;
+    let mirror_domain = options.valid_str("mirror_domain")?;
+    let options = CreateOptions {
+        mirror_name,
+        mirror_domain,
+        ..create_options(options)?
+    };
     let name = text(&call.args[0]);
     bucket(call, codecs, |js| kv::create(&js, &name, &options))
 }

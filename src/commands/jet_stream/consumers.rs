@@ -23,7 +23,7 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// The options of all methods that make or change a consumer, which are the fields of a reply's `config`.
 #[rustfmt::skip]
-static CONSUMER: Schema = Schema {
+pub(super) static CONSUMER: Schema = Schema {
     name: "a consumer",
     fields: &[
         ("name", Kind::ValidStr),

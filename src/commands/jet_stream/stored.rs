@@ -15,7 +15,7 @@ use std::rc::Rc;
 use tcl::value::ListBuilder;
 use tcl::{Interp, Obj, Outcome, Result};
 
-static QUERY: Schema = Schema {
+pub(super) static QUERY: Schema = Schema {
     name: "a query",
     fields: &[
         ("seq", Kind::Int),
@@ -71,7 +71,7 @@ fn found(
     )
 }
 
-static SELECTION: Schema = Schema {
+pub(super) static SELECTION: Schema = Schema {
     name: "a selection",
     fields: &[
         ("last_by_subj", Kind::List),

@@ -142,7 +142,7 @@ impl Drop for Borrowed {
 /// An error of Tcl's as one of the client's.
 pub fn foreign(interp: Interp, error: tcl::Error) -> Error {
     let (message, words) = match error {
-        tcl::Error::New { message, code } => (message, code),
+        tcl::Error::New { message, code, .. } => (message, code),
         tcl::Error::Raised(_) => {
             let code = interp.error_code().and_then(|code| code.to_list());
             let code = code.unwrap_or_default();

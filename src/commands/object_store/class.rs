@@ -5,7 +5,7 @@ use super::state::{ObjectStore, This};
 use super::transfers::{self, headers};
 use crate::client::object::{Info, MetaChanges, Store, Swept};
 use crate::commands::jet_stream::Shared;
-use crate::commands::options::Options;
+use crate::commands::options::{listed, Options};
 use crate::commands::{kv_status, object_watcher, shape};
 use crate::errors::invalid_arg;
 use crate::runtime;
@@ -36,25 +36,30 @@ pub fn create(interp: Interp, shared: &Rc<Shared>, store: Store) -> Result<Objec
     Ok(object)
 }
 
+/// The options of all `put...`.
+const PUT: &str =
+    "-description text -headers dict -metadata dict -chunk_size int -revision int -timeout ms \
+    -progress cmdPrefix";
+
 #[rustfmt::skip]
 const TABLE: &[Method<ObjectStore>] = &[
-    Method::new("put", "name value ?-option value ...?", 2..=MANY, transfers::put),
-    Method::new("put_file", "name path ?-option value ...?", 2..=MANY, transfers::put_file),
-    Method::new("put_channel", "name channel ?-option value ...?", 2..=MANY, transfers::put_channel),
-    Method::new("get", "name ?-option value ...?", 1..=MANY, transfers::get),
-    Method::new("get_file", "name path ?-option value ...?", 2..=MANY, transfers::get_file),
-    Method::new("get_channel", "name channel ?-option value ...?", 2..=MANY, transfers::get_channel),
+    Method::new("put", "name value ?-option value ...?", 2..=MANY, transfers::put).options(|| listed(PUT)),
+    Method::new("put_file", "name path ?-option value ...?", 2..=MANY, transfers::put_file).options(|| listed(PUT)),
+    Method::new("put_channel", "name channel ?-option value ...?", 2..=MANY, transfers::put_channel).options(|| listed(PUT)),
+    Method::new("get", "name ?-option value ...?", 1..=MANY, transfers::get).options(|| listed("-timeout ms -progress cmdPrefix")),
+    Method::new("get_file", "name path ?-option value ...?", 2..=MANY, transfers::get_file).options(|| listed("-timeout ms -progress cmdPrefix")),
+    Method::new("get_channel", "name channel ?-option value ...?", 2..=MANY, transfers::get_channel).options(|| listed("-timeout ms -progress cmdPrefix")),
     Method::new("info", "name ?-show_deleted bool?", 1..=MANY, info),
-    Method::new("update_meta", "name ?-option value ...?", 1..=MANY, update_meta),
+    Method::new("update_meta", "name ?-option value ...?", 1..=MANY, update_meta).options(|| listed("-name name -description text -headers dict -metadata dict -revision int")),
     Method::new("delete", "name ?-revision int?", 1..=MANY, delete),
     Method::new("link", "name target ?-bucket bucket?", 2..=MANY, link),
     Method::new("link_bucket", "name bucket", 2..=2, link_bucket),
     Method::new("list", "?-show_deleted bool?", 0..=MANY, list),
     Method::new("names", "", 0..=0, names),
-    Method::new("watch", "?-option value ...?", 0..=MANY, watch),
+    Method::new("watch", "?-option value ...?", 0..=MANY, watch).options(|| listed("-callback cmdPrefix -ignore_deletes bool -updates_only bool -idle_heartbeat ms")),
     Method::new("seal", "", 0..=0, seal),
     Method::new("status", "", 0..=0, status),
-    Method::new("sweep", "?-option value ...?", 0..=MANY, sweep),
+    Method::new("sweep", "?-option value ...?", 0..=MANY, sweep).options(|| listed("-older_than ms -dry_run bool")),
     Method::new("bucket", "", 0..=0, |call| Outcome::value(call.this.store.name())),
 ];
 

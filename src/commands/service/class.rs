@@ -43,7 +43,7 @@ const MANY: usize = usize::MAX;
 const TABLE: &[Method<Service>] = &[
     Method::new("endpoint", "name -callback cmdPrefix ?-option value ...?", 1..=MANY, |call: &This| {
         endpoints::add(&call.this.shared, &call.this.place, call.args)
-    }),
+    }).options(endpoints::options),
     Method::new("group", "prefix ?-queue_group group?", 1..=MANY, |call: &This| {
         group::create(call.interp, &call.this.shared, &call.this.place, call.args)
     }),

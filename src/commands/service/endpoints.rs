@@ -5,7 +5,7 @@ use super::shared::{Endpoint, Shared};
 use crate::client::service::{names, EndpointFacts, Json};
 use crate::client::subject;
 use crate::commands::connection::Core;
-use crate::commands::options::Options;
+use crate::commands::options::{listed, Options};
 use crate::errors::{invalid_arg, raise};
 use crate::runtime;
 use std::cell::{Cell, RefCell};
@@ -19,6 +19,11 @@ pub struct Place {
     pub prefix: String,
     /// Of those that say nothing else; empty: none.
     pub queue_group: String,
+}
+
+/// The options of `endpoint`, without the callback that its usage has.
+pub fn options() -> Vec<(&'static str, String)> {
+    listed("-subject subject -queue_group group -metadata dict -respond manual|result -max_concurrent int")
 }
 
 /// `endpoint name -callback cmdPrefix ?-option value ...?` → subject

@@ -25,7 +25,7 @@ impl Class for ServiceGroup {
     const METHODS: &'static [Method<Self>] = &[
         Method::new("endpoint", "name -callback cmdPrefix ?-option value ...?", 1..=MANY, |call: &This| {
             endpoints::add(&call.this.shared, &call.this.place, call.args)
-        }),
+        }).options(endpoints::options),
         Method::new("group", "prefix ?-queue_group group?", 1..=MANY, |call: &This| {
             create(call.interp, &call.this.shared, &call.this.place, call.args)
         }),
