@@ -10,11 +10,13 @@ namespace eval roff {
     variable Pages {}
     # Addresses that this page has told already.
     variable Told {}
+    # In the cells of a table there is no room to tell where links lead.
+    variable Is_cell 0
 }
 
-# Blocks as roff. `pages` is a dict, document to page.
-proc roff::page {blocks pages} {
-    variable Pages $pages
+# Blocks as roff. `pages` is a dict, document to page; `own` are the documents of this page.
+proc roff::page {blocks pages own} {
+    variable Pages [dict remove $pages {*}$own]
     variable Told {}
     set lines {}
     set in_synopsis 0
@@ -169,6 +171,11 @@ proc roff::Italic {parts} {
 
 # A table for tbl. Columns that are too wide are broken into lines.
 proc roff::Columns {head rows} {
+    variable Is_cell 1
+    try { return [Set_in_columns $head $rows] } finally { set Is_cell 0 }
+}
+
+proc roff::Set_in_columns {head rows} {
     set widths [Widths [list $head {*}$rows]]
     set format [lmap width $widths { expr {$width eq {} ? "l" : "lw(${width}n)"} }]
     set lines [list .PP .TS "allbox tab(\t);" [join [lmap column $format { string cat lB [string range $column 1 end] }] " "]]
@@ -254,7 +261,9 @@ proc roff::Text {parts} {
 proc roff::Link {target parts} {
     variable Pages
     variable Told
+    variable Is_cell
     set text [Text $parts]
+    if {$Is_cell} { return $text }
     set document [file tail [lindex [split $target #] 0]]
     if {[dict exists $Pages $document]} {
         set page [Page [dict get $Pages $document]]
