@@ -75,24 +75,24 @@ set ::syntax(nats::help) {x? x?}
 set ::syntax(nats::isotime_to_msec) x
 set ::syntax(nats::msec_to_isotime) {x x?}
 set ::syntax(nats::mymethod) {x x*}
-set ::syntax(nats::timestamp) {}
-set {::syntax(nats::connection new)} {x? p*}
+set ::syntax(nats::timestamp) 0
+set {::syntax(nats::connection new)} x*
 set {::option(nats::connection new)} {-logger -log_chan -log_level}
-set {::syntax(nats::connection create)} {x x? p*}
+set {::syntax(nats::connection create)} {x x*}
 set {::option(nats::connection create)} {-logger -log_chan -log_level}
-set {::syntax(nats::connection destroy)} {}
-set {::syntax(nats::jet_stream destroy)} {}
-set {::syntax(nats::ordered_consumer destroy)} {}
-set {::syntax(nats::pull_consumer destroy)} {}
-set {::syntax(nats::key_value destroy)} {}
-set {::syntax(nats::kv_watcher destroy)} {}
-set {::syntax(nats::kv_lock destroy)} {}
-set {::syntax(nats::kv_election destroy)} {}
-set {::syntax(nats::kv_member destroy)} {}
-set {::syntax(nats::object_store destroy)} {}
-set {::syntax(nats::object_watcher destroy)} {}
-set {::syntax(nats::service destroy)} {}
-set {::syntax(nats::service_group destroy)} {}
+set {::syntax(nats::connection destroy)} 0
+set {::syntax(nats::jet_stream destroy)} 0
+set {::syntax(nats::ordered_consumer destroy)} 0
+set {::syntax(nats::pull_consumer destroy)} 0
+set {::syntax(nats::key_value destroy)} 0
+set {::syntax(nats::kv_watcher destroy)} 0
+set {::syntax(nats::kv_lock destroy)} 0
+set {::syntax(nats::kv_election destroy)} 0
+set {::syntax(nats::kv_member destroy)} 0
+set {::syntax(nats::object_store destroy)} 0
+set {::syntax(nats::object_watcher destroy)} 0
+set {::syntax(nats::service destroy)} 0
+set {::syntax(nats::service_group destroy)} 0
 set {::syntax(nats::server start)} p*
 set {::option(nats::server start)} {-port -host -jetstream -store_dir -config -args -binary -timeout}
 set {::syntax(nats::server stop)} {x p*}
@@ -110,12 +110,12 @@ set {::syntax(nats::server store_dir)} x
 set {::syntax(nats::server log_file)} x
 set {::syntax(nats::server log)} x
 set {::syntax(nats::server state)} x
-set {::syntax(nats::server handles)} {}
+set {::syntax(nats::server handles)} 0
 set {::syntax(nats::browser open)} {x p*}
 set {::option(nats::browser open)} {-parent -read_only}
-set {::syntax(nats::browser windows)} {}
+set {::syntax(nats::browser windows)} 0
 set {::syntax(nats::browser select)} {x x x?}
-set {::syntax(nats::browser use_theme)} {}
+set {::syntax(nats::browser use_theme)} 0
 set ::syntax(_obj,nats::connection) {s x*}
 set ::subCmd(_obj,nats::connection) {cget configure reset connect disconnect drain publish publish_msg subscribe unsubscribe request request_msg cancel_request ping rtt statistics reconnect inbox current_server all_servers server_info jet_stream service services destroy}
 set {::syntax(_obj,nats::connection cget)} x
@@ -124,10 +124,10 @@ set {::option(_obj,nats::connection configure)} {-servers -name -pedantic -verbo
 set {::syntax(_obj,nats::connection reset)} x*
 set {::syntax(_obj,nats::connection connect)} o*
 set {::option(_obj,nats::connection connect)} -async
-set {::syntax(_obj,nats::connection disconnect)} {}
+set {::syntax(_obj,nats::connection disconnect)} 0
 set {::syntax(_obj,nats::connection drain)} p*
 set {::option(_obj,nats::connection drain)} -timeout
-set {::syntax(_obj,nats::connection publish)} {x x x? p*}
+set {::syntax(_obj,nats::connection publish)} {x x x*}
 set {::option(_obj,nats::connection publish)} {-reply -header -check_subj -wait}
 set {::syntax(_obj,nats::connection publish_msg)} x
 set {::syntax(_obj,nats::connection subscribe)} {x p*}
@@ -145,25 +145,25 @@ set {::syntax(_obj,nats::connection rtt)} p*
 set {::option(_obj,nats::connection rtt)} -timeout
 set {::syntax(_obj,nats::connection statistics)} p*
 set {::option(_obj,nats::connection statistics)} -reset
-set {::syntax(_obj,nats::connection reconnect)} {}
-set {::syntax(_obj,nats::connection inbox)} {}
-set {::syntax(_obj,nats::connection current_server)} {}
-set {::syntax(_obj,nats::connection all_servers)} {}
-set {::syntax(_obj,nats::connection server_info)} {}
+set {::syntax(_obj,nats::connection reconnect)} 0
+set {::syntax(_obj,nats::connection inbox)} 0
+set {::syntax(_obj,nats::connection current_server)} 0
+set {::syntax(_obj,nats::connection all_servers)} 0
+set {::syntax(_obj,nats::connection server_info)} 0
 set {::syntax(_obj,nats::connection jet_stream)} p*
 set {::option(_obj,nats::connection jet_stream)} {-timeout -domain -api_prefix -trace}
 set {::syntax(_obj,nats::connection service)} {x p*}
 set {::option(_obj,nats::connection service)} {-version -description -metadata -queue_group -stats_handler -api_prefix}
-set {::syntax(_obj,nats::connection services)} {x x? x? p*}
+set {::syntax(_obj,nats::connection services)} {x x*}
 set {::option(_obj,nats::connection services)} {-timeout -stall -max_msgs -api_prefix -callback}
-set {::syntax(_obj,nats::connection destroy)} {}
+set {::syntax(_obj,nats::connection destroy)} 0
 set {::return(nats::connection new)} _obj,nats::connection
 set {::return(nats::connection create)} _obj,nats::connection
 set ::syntax(_obj,nats::jet_stream) {s x*}
 set ::subCmd(_obj,nats::jet_stream) {api_prefix timeout account_info publish publish_msg publish_many publish_atomic ack ack_sync nak in_progress term add_stream update_stream add_stream_from_json delete_stream purge_stream stream_info stream_infos stream_names stream_msg_get stream_direct_get stream_msgs_get stream_msg_delete add_consumer update_consumer add_pull_consumer add_push_consumer add_consumer_from_json delete_consumer consumer_info consumer_infos consumer_names pause_consumer resume_consumer unpin_consumer fetch consume cancel_pull_request pull_consumer ordered_consumer bind_kv_bucket create_kv_bucket create_kv_aggregate create_kv_mirror update_kv_bucket create_or_update_kv_bucket add_kv_origin remove_kv_origin delete_kv_bucket kv_buckets kv_statuses empty_kv_bucket create_object_store bind_object_store update_object_store delete_object_store object_stores destroy}
-set {::syntax(_obj,nats::jet_stream api_prefix)} {}
-set {::syntax(_obj,nats::jet_stream timeout)} {}
-set {::syntax(_obj,nats::jet_stream account_info)} {}
+set {::syntax(_obj,nats::jet_stream api_prefix)} 0
+set {::syntax(_obj,nats::jet_stream timeout)} 0
+set {::syntax(_obj,nats::jet_stream account_info)} 0
 set {::syntax(_obj,nats::jet_stream publish)} {x x p*}
 set {::option(_obj,nats::jet_stream publish)} {-timeout -callback -stream -msg_id -expected_last_msg_id -expected_last_seq -expected_last_subject_seq -ttl -schedule -schedule_target -schedule_ttl -schedule_source -schedule_time_zone -schedule_rollup -header}
 set {::syntax(_obj,nats::jet_stream publish_msg)} {x p*}
@@ -242,8 +242,8 @@ set {::syntax(_obj,nats::jet_stream add_kv_origin)} {x x}
 set {::syntax(_obj,nats::jet_stream remove_kv_origin)} {x x p*}
 set {::option(_obj,nats::jet_stream remove_kv_origin)} {-stream -purge}
 set {::syntax(_obj,nats::jet_stream delete_kv_bucket)} x
-set {::syntax(_obj,nats::jet_stream kv_buckets)} {}
-set {::syntax(_obj,nats::jet_stream kv_statuses)} {}
+set {::syntax(_obj,nats::jet_stream kv_buckets)} 0
+set {::syntax(_obj,nats::jet_stream kv_statuses)} 0
 set {::syntax(_obj,nats::jet_stream empty_kv_bucket)} x
 set {::syntax(_obj,nats::jet_stream create_object_store)} {x p*}
 set {::option(_obj,nats::jet_stream create_object_store)} {-description -ttl -max_bucket_size -num_replicas -compression -metadata -placement -storage}
@@ -251,20 +251,20 @@ set {::syntax(_obj,nats::jet_stream bind_object_store)} x
 set {::syntax(_obj,nats::jet_stream update_object_store)} {x p*}
 set {::option(_obj,nats::jet_stream update_object_store)} {-description -ttl -max_bucket_size -num_replicas -compression -metadata -placement}
 set {::syntax(_obj,nats::jet_stream delete_object_store)} x
-set {::syntax(_obj,nats::jet_stream object_stores)} {}
-set {::syntax(_obj,nats::jet_stream destroy)} {}
+set {::syntax(_obj,nats::jet_stream object_stores)} 0
+set {::syntax(_obj,nats::jet_stream destroy)} 0
 set ::syntax(_obj,nats::ordered_consumer) {s x*}
 set ::subCmd(_obj,nats::ordered_consumer) {info name destroy}
-set {::syntax(_obj,nats::ordered_consumer info)} {}
-set {::syntax(_obj,nats::ordered_consumer name)} {}
-set {::syntax(_obj,nats::ordered_consumer destroy)} {}
+set {::syntax(_obj,nats::ordered_consumer info)} 0
+set {::syntax(_obj,nats::ordered_consumer name)} 0
+set {::syntax(_obj,nats::ordered_consumer destroy)} 0
 set ::syntax(_obj,nats::pull_consumer) {s x*}
 set ::subCmd(_obj,nats::pull_consumer) {info name drain stop destroy}
-set {::syntax(_obj,nats::pull_consumer info)} {}
-set {::syntax(_obj,nats::pull_consumer name)} {}
-set {::syntax(_obj,nats::pull_consumer drain)} {}
-set {::syntax(_obj,nats::pull_consumer stop)} {}
-set {::syntax(_obj,nats::pull_consumer destroy)} {}
+set {::syntax(_obj,nats::pull_consumer info)} 0
+set {::syntax(_obj,nats::pull_consumer name)} 0
+set {::syntax(_obj,nats::pull_consumer drain)} 0
+set {::syntax(_obj,nats::pull_consumer stop)} 0
+set {::syntax(_obj,nats::pull_consumer destroy)} 0
 set ::syntax(_obj,nats::key_value) {s x*}
 set ::subCmd(_obj,nats::key_value) {get get_value get_many put create update delete purge revert touch status incr reset transaction history keys count purge_deletes compact watch lock elect join modify export import copy destroy}
 set {::syntax(_obj,nats::key_value get)} {x p*}
@@ -286,21 +286,21 @@ set {::option(_obj,nats::key_value purge)} {-revision -ttl}
 set {::syntax(_obj,nats::key_value revert)} {x x}
 set {::syntax(_obj,nats::key_value touch)} {x p*}
 set {::option(_obj,nats::key_value touch)} -ttl
-set {::syntax(_obj,nats::key_value status)} {}
-set {::syntax(_obj,nats::key_value incr)} {x x? p*}
+set {::syntax(_obj,nats::key_value status)} 0
+set {::syntax(_obj,nats::key_value incr)} {x x*}
 set {::option(_obj,nats::key_value incr)} -msg_id
 set {::syntax(_obj,nats::key_value reset)} x
 set {::syntax(_obj,nats::key_value transaction)} {x p*}
 set {::option(_obj,nats::key_value transaction)} {-timeout -lock}
 set {::syntax(_obj,nats::key_value history)} x
-set {::syntax(_obj,nats::key_value keys)} {x? p*}
+set {::syntax(_obj,nats::key_value keys)} x*
 set {::option(_obj,nats::key_value keys)} {-callback -batch_size}
 set {::syntax(_obj,nats::key_value count)} x?
-set {::syntax(_obj,nats::key_value purge_deletes)} {x? p*}
+set {::syntax(_obj,nats::key_value purge_deletes)} x*
 set {::option(_obj,nats::key_value purge_deletes)} -older_than
-set {::syntax(_obj,nats::key_value compact)} {x? p*}
+set {::syntax(_obj,nats::key_value compact)} x*
 set {::option(_obj,nats::key_value compact)} -keep
-set {::syntax(_obj,nats::key_value watch)} {x? p*}
+set {::syntax(_obj,nats::key_value watch)} x*
 set {::option(_obj,nats::key_value watch)} {-callback -values_array -keys -state_callback -reconcile -include_history -meta_only -header -ignore_deletes -updates_only -idle_heartbeat -from_revision -operations -writable -conflict -error_callback -delay -ttl}
 set {::option(_obj,nats::key_value watch -values_array)} n
 set {::syntax(_obj,nats::key_value lock)} {x p*}
@@ -317,38 +317,38 @@ set {::syntax(_obj,nats::key_value import)} p*
 set {::option(_obj,nats::key_value import)} {-file -channel -keys -exists -deletes -partial -window -progress}
 set {::syntax(_obj,nats::key_value copy)} {x p*}
 set {::option(_obj,nats::key_value copy)} {-keys -exists -history -progress}
-set {::syntax(_obj,nats::key_value destroy)} {}
+set {::syntax(_obj,nats::key_value destroy)} 0
 set ::syntax(_obj,nats::kv_watcher) {s x*}
 set ::subCmd(_obj,nats::kv_watcher) {consumer revision status unsaved flush destroy}
-set {::syntax(_obj,nats::kv_watcher consumer)} {}
-set {::syntax(_obj,nats::kv_watcher revision)} {}
-set {::syntax(_obj,nats::kv_watcher status)} {}
-set {::syntax(_obj,nats::kv_watcher unsaved)} {}
+set {::syntax(_obj,nats::kv_watcher consumer)} 0
+set {::syntax(_obj,nats::kv_watcher revision)} 0
+set {::syntax(_obj,nats::kv_watcher status)} 0
+set {::syntax(_obj,nats::kv_watcher unsaved)} 0
 set {::syntax(_obj,nats::kv_watcher flush)} p*
 set {::option(_obj,nats::kv_watcher flush)} -timeout
-set {::syntax(_obj,nats::kv_watcher destroy)} {}
+set {::syntax(_obj,nats::kv_watcher destroy)} 0
 set ::syntax(_obj,nats::kv_lock) {s x*}
 set ::subCmd(_obj,nats::kv_lock) {held token revision remaining key release destroy}
-set {::syntax(_obj,nats::kv_lock held)} {}
-set {::syntax(_obj,nats::kv_lock token)} {}
-set {::syntax(_obj,nats::kv_lock revision)} {}
-set {::syntax(_obj,nats::kv_lock remaining)} {}
-set {::syntax(_obj,nats::kv_lock key)} {}
-set {::syntax(_obj,nats::kv_lock release)} {}
-set {::syntax(_obj,nats::kv_lock destroy)} {}
+set {::syntax(_obj,nats::kv_lock held)} 0
+set {::syntax(_obj,nats::kv_lock token)} 0
+set {::syntax(_obj,nats::kv_lock revision)} 0
+set {::syntax(_obj,nats::kv_lock remaining)} 0
+set {::syntax(_obj,nats::kv_lock key)} 0
+set {::syntax(_obj,nats::kv_lock release)} 0
+set {::syntax(_obj,nats::kv_lock destroy)} 0
 set ::syntax(_obj,nats::kv_election) {s x*}
 set ::subCmd(_obj,nats::kv_election) {is_leader token leader resign destroy}
-set {::syntax(_obj,nats::kv_election is_leader)} {}
-set {::syntax(_obj,nats::kv_election token)} {}
-set {::syntax(_obj,nats::kv_election leader)} {}
-set {::syntax(_obj,nats::kv_election resign)} {}
-set {::syntax(_obj,nats::kv_election destroy)} {}
+set {::syntax(_obj,nats::kv_election is_leader)} 0
+set {::syntax(_obj,nats::kv_election token)} 0
+set {::syntax(_obj,nats::kv_election leader)} 0
+set {::syntax(_obj,nats::kv_election resign)} 0
+set {::syntax(_obj,nats::kv_election destroy)} 0
 set ::syntax(_obj,nats::kv_member) {s x*}
 set ::subCmd(_obj,nats::kv_member) {members set leave destroy}
-set {::syntax(_obj,nats::kv_member members)} {}
+set {::syntax(_obj,nats::kv_member members)} 0
 set {::syntax(_obj,nats::kv_member set)} x
-set {::syntax(_obj,nats::kv_member leave)} {}
-set {::syntax(_obj,nats::kv_member destroy)} {}
+set {::syntax(_obj,nats::kv_member leave)} 0
+set {::syntax(_obj,nats::kv_member destroy)} 0
 set ::syntax(_obj,nats::object_store) {s x*}
 set ::subCmd(_obj,nats::object_store) {put put_file put_channel get get_file get_channel info update_meta delete link link_bucket list names watch seal status sweep bucket destroy}
 set {::syntax(_obj,nats::object_store put)} {x x p*}
@@ -374,19 +374,19 @@ set {::option(_obj,nats::object_store link)} -bucket
 set {::syntax(_obj,nats::object_store link_bucket)} {x x}
 set {::syntax(_obj,nats::object_store list)} p*
 set {::option(_obj,nats::object_store list)} -show_deleted
-set {::syntax(_obj,nats::object_store names)} {}
+set {::syntax(_obj,nats::object_store names)} 0
 set {::syntax(_obj,nats::object_store watch)} p*
 set {::option(_obj,nats::object_store watch)} {-callback -ignore_deletes -updates_only -idle_heartbeat}
-set {::syntax(_obj,nats::object_store seal)} {}
-set {::syntax(_obj,nats::object_store status)} {}
+set {::syntax(_obj,nats::object_store seal)} 0
+set {::syntax(_obj,nats::object_store status)} 0
 set {::syntax(_obj,nats::object_store sweep)} p*
 set {::option(_obj,nats::object_store sweep)} {-older_than -dry_run}
-set {::syntax(_obj,nats::object_store bucket)} {}
-set {::syntax(_obj,nats::object_store destroy)} {}
+set {::syntax(_obj,nats::object_store bucket)} 0
+set {::syntax(_obj,nats::object_store destroy)} 0
 set ::syntax(_obj,nats::object_watcher) {s x*}
 set ::subCmd(_obj,nats::object_watcher) {consumer destroy}
-set {::syntax(_obj,nats::object_watcher consumer)} {}
-set {::syntax(_obj,nats::object_watcher destroy)} {}
+set {::syntax(_obj,nats::object_watcher consumer)} 0
+set {::syntax(_obj,nats::object_watcher destroy)} 0
 set ::syntax(_obj,nats::service) {s x*}
 set ::subCmd(_obj,nats::service) {endpoint group respond respond_error info stats reset stop id name destroy}
 set {::syntax(_obj,nats::service endpoint)} {x p*}
@@ -395,23 +395,23 @@ set {::syntax(_obj,nats::service group)} {x p*}
 set {::option(_obj,nats::service group)} -queue_group
 set {::syntax(_obj,nats::service respond)} {x x p*}
 set {::option(_obj,nats::service respond)} -header
-set {::syntax(_obj,nats::service respond_error)} {x x x x? p*}
+set {::syntax(_obj,nats::service respond_error)} {x x x x*}
 set {::option(_obj,nats::service respond_error)} -header
-set {::syntax(_obj,nats::service info)} {}
-set {::syntax(_obj,nats::service stats)} {}
-set {::syntax(_obj,nats::service reset)} {}
+set {::syntax(_obj,nats::service info)} 0
+set {::syntax(_obj,nats::service stats)} 0
+set {::syntax(_obj,nats::service reset)} 0
 set {::syntax(_obj,nats::service stop)} p*
 set {::option(_obj,nats::service stop)} -timeout
-set {::syntax(_obj,nats::service id)} {}
-set {::syntax(_obj,nats::service name)} {}
-set {::syntax(_obj,nats::service destroy)} {}
+set {::syntax(_obj,nats::service id)} 0
+set {::syntax(_obj,nats::service name)} 0
+set {::syntax(_obj,nats::service destroy)} 0
 set ::syntax(_obj,nats::service_group) {s x*}
 set ::subCmd(_obj,nats::service_group) {endpoint group destroy}
 set {::syntax(_obj,nats::service_group endpoint)} {x p*}
 set {::option(_obj,nats::service_group endpoint)} {-callback -subject -queue_group -metadata -respond -max_concurrent}
 set {::syntax(_obj,nats::service_group group)} {x p*}
 set {::option(_obj,nats::service_group group)} -queue_group
-set {::syntax(_obj,nats::service_group destroy)} {}
+set {::syntax(_obj,nats::service_group destroy)} 0
 set ::return(nats::connect) _obj,nats::connection
 set {::return(_obj,nats::connection jet_stream)} _obj,nats::jet_stream
 set {::return(_obj,nats::connection service)} _obj,nats::service
