@@ -43,12 +43,16 @@ const TABLE: &[Method<Connection>] = &[
     Method::new("connect", "?-async?", 0..=MANY, connect),
     Method::new("disconnect", "", 0..=0, disconnect),
     Method::new("drain", "?-timeout ms?", 0..=MANY, drain),
-    Method::new("publish", "subject message ?reply? ?-option value ...?", 2..=MANY, publish).options(|| listed("-reply subject -header dict -check_subj bool -wait bool")),
+    Method::new("publish", "subject message ?reply? ?-option value ...?", 2..=MANY, publish)
+        .options(|| listed("-reply subject -header dict -check_subj bool -wait bool")),
     Method::new("publish_msg", "msg", 1..=1, publish_msg),
-    Method::new("subscribe", "subject ?-option value ...?", 1..=MANY, subscribe).options(|| listed("-callback cmdPrefix -queue name -max_msgs int -dictmsg bool -post bool")),
-    Method::new("unsubscribe", "subID ?-option value ...?", 1..=MANY, unsubscribe).options(|| listed("-max_msgs int -drain bool")),
+    Method::new("subscribe", "subject ?-option value ...?", 1..=MANY, subscribe)
+        .options(|| listed("-callback cmdPrefix -queue name -max_msgs int -dictmsg bool -post bool")),
+    Method::new("unsubscribe", "subID ?-option value ...?", 1..=MANY, unsubscribe)
+        .options(|| listed("-max_msgs int -drain bool")),
     Method::new("request", "subject message ?-option value ...?", 2..=MANY, request).options(|| listed(REQUEST)),
-    Method::new("request_msg", "msg ?-option value ...?", 1..=MANY, request_msg).options(|| listed("-timeout ms -callback cmdPrefix -dictmsg bool -service bool")),
+    Method::new("request_msg", "msg ?-option value ...?", 1..=MANY, request_msg)
+        .options(|| listed("-timeout ms -callback cmdPrefix -dictmsg bool -service bool")),
     Method::new("cancel_request", "reqID", 1..=1, cancel_request),
     Method::new("ping", "?-timeout ms?", 0..=MANY, ping),
     Method::new("rtt", "?-timeout ms?", 0..=MANY, rtt),

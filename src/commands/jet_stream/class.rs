@@ -52,41 +52,57 @@ const TABLE: &[Method<JetStream>] = &[
     Method::new("api_prefix", "", 0..=0, api_prefix),
     Method::new("timeout", "", 0..=0, timeout),
     Method::new("account_info", "", 0..=0, streams::account_info),
-    Method::new("publish", "subject message ?-option value ...?", 2..=MANY, publish::publish).options(|| [listed(PUBLISH), listed("-header dict")].concat()),
+    Method::new("publish", "subject message ?-option value ...?", 2..=MANY, publish::publish)
+        .options(|| [listed(PUBLISH), listed("-header dict")].concat()),
     Method::new("publish_msg", "msg ?-option value ...?", 1..=MANY, publish::publish_msg).options(|| listed(PUBLISH)),
-    Method::new("publish_many", "messages ?-option value ...?", 1..=MANY, publish_many::publish_many).options(|| listed("-timeout ms -window int -errors raise|list")),
+    Method::new("publish_many", "messages ?-option value ...?", 1..=MANY, publish_many::publish_many)
+        .options(|| listed("-timeout ms -window int -errors raise|list")),
     Method::new("publish_atomic", "messages ?-timeout ms?", 1..=MANY, publish_many::publish_atomic),
     Method::new("ack", "msg", 1..=1, acknowledge::ack),
     Method::new("ack_sync", "msg", 1..=1, acknowledge::ack_sync),
     Method::new("nak", "msg ?-delay ms?", 1..=MANY, acknowledge::nak),
     Method::new("in_progress", "msg", 1..=1, acknowledge::in_progress),
     Method::new("term", "msg ?-reason text?", 1..=MANY, acknowledge::term),
-    Method::new("add_stream", "stream ?-option value ...?", 1..=MANY, streams::add_stream).options(|| streams::STREAM.options()),
-    Method::new("update_stream", "stream ?-option value ...?", 1..=MANY, streams::update_stream).options(|| streams::STREAM.options()),
+    Method::new("add_stream", "stream ?-option value ...?", 1..=MANY, streams::add_stream)
+        .options(|| streams::STREAM.options()),
+    Method::new("update_stream", "stream ?-option value ...?", 1..=MANY, streams::update_stream)
+        .options(|| streams::STREAM.options()),
     Method::new("add_stream_from_json", "json", 1..=1, streams::add_stream_from_json),
     Method::new("delete_stream", "stream", 1..=1, streams::delete_stream),
-    Method::new("purge_stream", "stream ?-option value ...?", 1..=MANY, streams::purge_stream).options(|| listed("-filter subject -keep int -seq int")),
+    Method::new("purge_stream", "stream ?-option value ...?", 1..=MANY, streams::purge_stream)
+        .options(|| listed("-filter subject -keep int -seq int")),
     Method::new("stream_info", "stream", 1..=1, streams::stream_info),
     Method::new("stream_infos", "?-subject subject?", 0..=MANY, streams::stream_infos),
     Method::new("stream_names", "?-subject subject?", 0..=MANY, streams::stream_names),
-    Method::new("stream_msg_get", "stream ?-option value ...?", 1..=MANY, stored::stream_msg_get).options(|| stored::QUERY.options()),
-    Method::new("stream_direct_get", "stream ?-option value ...?", 1..=MANY, stored::stream_direct_get).options(|| stored::QUERY.options()),
-    Method::new("stream_msgs_get", "stream ?-option value ...?", 1..=MANY, stored::stream_msgs_get).options(|| stored::SELECTION.options()),
-    Method::new("stream_msg_delete", "stream ?-option value ...?", 1..=MANY, stored::stream_msg_delete).options(|| listed("-seq int -no_erase bool")),
-    Method::new("add_consumer", "stream ?-option value ...?", 1..=MANY, consumers::add_consumer).options(|| consumers::CONSUMER.options()),
-    Method::new("update_consumer", "stream ?-option value ...?", 1..=MANY, consumers::update_consumer).options(|| consumers::CONSUMER.options()),
-    Method::new("add_pull_consumer", "stream consumer ?-option value ...?", 2..=MANY, consumers::add_pull_consumer).options(|| consumers::CONSUMER.options()),
-    Method::new("add_push_consumer", "stream consumer deliver_subject ?-option value ...?", 3..=MANY, consumers::add_push_consumer).options(|| consumers::CONSUMER.options()),
+    Method::new("stream_msg_get", "stream ?-option value ...?", 1..=MANY, stored::stream_msg_get)
+        .options(|| stored::QUERY.options()),
+    Method::new("stream_direct_get", "stream ?-option value ...?", 1..=MANY, stored::stream_direct_get)
+        .options(|| stored::QUERY.options()),
+    Method::new("stream_msgs_get", "stream ?-option value ...?", 1..=MANY, stored::stream_msgs_get)
+        .options(|| stored::SELECTION.options()),
+    Method::new("stream_msg_delete", "stream ?-option value ...?", 1..=MANY, stored::stream_msg_delete)
+        .options(|| listed("-seq int -no_erase bool")),
+    Method::new("add_consumer", "stream ?-option value ...?", 1..=MANY, consumers::add_consumer)
+        .options(|| consumers::CONSUMER.options()),
+    Method::new("update_consumer", "stream ?-option value ...?", 1..=MANY, consumers::update_consumer)
+        .options(|| consumers::CONSUMER.options()),
+    Method::new("add_pull_consumer", "stream consumer ?-option value ...?", 2..=MANY, consumers::add_pull_consumer)
+        .options(|| consumers::CONSUMER.options()),
+    Method::new("add_push_consumer", "stream consumer deliver_subject ?-option value ...?", 3..=MANY, consumers::add_push_consumer)
+        .options(|| consumers::CONSUMER.options()),
     Method::new("add_consumer_from_json", "stream consumer json", 3..=3, consumers::add_consumer_from_json),
     Method::new("delete_consumer", "stream consumer", 2..=2, consumers::delete_consumer),
     Method::new("consumer_info", "stream consumer", 2..=2, consumers::consumer_info),
     Method::new("consumer_infos", "stream", 1..=1, consumers::consumer_infos),
     Method::new("consumer_names", "stream", 1..=1, consumers::consumer_names),
-    Method::new("pause_consumer", "stream consumer ?-option value ...?", 2..=MANY, consumers::pause_consumer).options(|| listed("-until time -for ms")),
+    Method::new("pause_consumer", "stream consumer ?-option value ...?", 2..=MANY, consumers::pause_consumer)
+        .options(|| listed("-until time -for ms")),
     Method::new("resume_consumer", "stream consumer", 2..=2, consumers::resume_consumer),
     Method::new("unpin_consumer", "stream consumer group", 3..=3, consumers::unpin_consumer),
-    Method::new("fetch", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch).options(|| listed("-batch_size int -timeout ms -expires ms -callback cmdPrefix")),
-    Method::new("consume", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch).options(|| listed("-batch_size int -timeout ms -expires ms -callback cmdPrefix")),
+    Method::new("fetch", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch)
+        .options(|| listed("-batch_size int -timeout ms -expires ms -callback cmdPrefix")),
+    Method::new("consume", "stream consumer ?-option value ...?", 2..=MANY, fetch::fetch)
+        .options(|| listed("-batch_size int -timeout ms -expires ms -callback cmdPrefix")),
     Method::new("cancel_pull_request", "fetchID", 1..=1, fetch::cancel_pull_request),
     Method::new("pull_consumer", "stream consumer ?-option value ...?", 2..=MANY, |call: &This| {
         pull_consumer::create(&call.this.shared, call.args)
@@ -94,21 +110,30 @@ const TABLE: &[Method<JetStream>] = &[
     Method::new("ordered_consumer", "stream ?-option value ...?", 1..=MANY, |call: &This| {
         ordered_consumer::create(&call.this.shared, call.args)
     }).options(|| listed(ORDERED)),
-    Method::with_options("bind_kv_bucket", "bucket ?-option value ...?", 1, buckets::bind_kv_bucket).options(|| listed(CODECS)),
-    Method::new("create_kv_bucket", "bucket ?-option value ...?", 1..=MANY, buckets::create_kv_bucket).options(|| [listed(BUCKET), listed(CODECS), listed("-mirror_name bucket -mirror_domain domain")].concat()),
-    Method::new("create_kv_aggregate", "bucket writable origins ?-option value ...?", 3..=MANY, buckets::create_kv_aggregate).options(|| [listed(BUCKET), listed(CODECS)].concat()),
-    Method::new("create_kv_mirror", "name origin ?-option value ...?", 2..=MANY, buckets::create_kv_mirror).options(|| [listed(BUCKET), listed(CODECS)].concat()),
-    Method::new("update_kv_bucket", "bucket ?-option value ...?", 1..=MANY, bucket_changes::update_kv_bucket).options(|| [listed(BUCKET), listed("-allow_direct bool")].concat()),
-    Method::new("create_or_update_kv_bucket", "bucket ?-option value ...?", 1..=MANY, bucket_changes::create_or_update_kv_bucket).options(|| [listed(BUCKET), listed(CODECS)].concat()),
+    Method::with_options("bind_kv_bucket", "bucket ?-option value ...?", 1, buckets::bind_kv_bucket)
+        .options(|| listed(CODECS)),
+    Method::new("create_kv_bucket", "bucket ?-option value ...?", 1..=MANY, buckets::create_kv_bucket)
+        .options(|| [listed(BUCKET), listed(CODECS), listed("-mirror_name bucket -mirror_domain domain")].concat()),
+    Method::new("create_kv_aggregate", "bucket writable origins ?-option value ...?", 3..=MANY, buckets::create_kv_aggregate)
+        .options(|| [listed(BUCKET), listed(CODECS)].concat()),
+    Method::new("create_kv_mirror", "name origin ?-option value ...?", 2..=MANY, buckets::create_kv_mirror)
+        .options(|| [listed(BUCKET), listed(CODECS)].concat()),
+    Method::new("update_kv_bucket", "bucket ?-option value ...?", 1..=MANY, bucket_changes::update_kv_bucket)
+        .options(|| [listed(BUCKET), listed("-allow_direct bool")].concat()),
+    Method::new("create_or_update_kv_bucket", "bucket ?-option value ...?", 1..=MANY, bucket_changes::create_or_update_kv_bucket)
+        .options(|| [listed(BUCKET), listed(CODECS)].concat()),
     Method::new("add_kv_origin", "bucket origin", 2..=2, bucket_changes::add_kv_origin),
-    Method::new("remove_kv_origin", "bucket origin ?-option value ...?", 2..=MANY, bucket_changes::remove_kv_origin).options(|| listed("-stream name -purge bool")),
+    Method::new("remove_kv_origin", "bucket origin ?-option value ...?", 2..=MANY, bucket_changes::remove_kv_origin)
+        .options(|| listed("-stream name -purge bool")),
     Method::new("delete_kv_bucket", "bucket", 1..=1, buckets::delete_kv_bucket),
     Method::new("kv_buckets", "", 0..=0, buckets::kv_buckets),
     Method::new("kv_statuses", "", 0..=0, buckets::kv_statuses),
     Method::new("empty_kv_bucket", "bucket", 1..=1, buckets::empty_kv_bucket),
-    Method::new("create_object_store", "bucket ?-option value ...?", 1..=MANY, object_stores::create_object_store).options(|| [listed(STORE), listed("-storage file|memory")].concat()),
+    Method::new("create_object_store", "bucket ?-option value ...?", 1..=MANY, object_stores::create_object_store)
+        .options(|| [listed(STORE), listed("-storage file|memory")].concat()),
     Method::new("bind_object_store", "bucket", 1..=1, object_stores::bind_object_store),
-    Method::new("update_object_store", "bucket ?-option value ...?", 1..=MANY, object_stores::update_object_store).options(|| listed(STORE)),
+    Method::new("update_object_store", "bucket ?-option value ...?", 1..=MANY, object_stores::update_object_store)
+        .options(|| listed(STORE)),
     Method::new("delete_object_store", "bucket", 1..=1, object_stores::delete_object_store),
     Method::new("object_stores", "", 0..=0, object_stores::object_stores),
 ];

@@ -45,18 +45,24 @@ const PUT: &str =
 const TABLE: &[Method<ObjectStore>] = &[
     Method::new("put", "name value ?-option value ...?", 2..=MANY, transfers::put).options(|| listed(PUT)),
     Method::new("put_file", "name path ?-option value ...?", 2..=MANY, transfers::put_file).options(|| listed(PUT)),
-    Method::new("put_channel", "name channel ?-option value ...?", 2..=MANY, transfers::put_channel).options(|| listed(PUT)),
-    Method::new("get", "name ?-option value ...?", 1..=MANY, transfers::get).options(|| listed("-timeout ms -progress cmdPrefix")),
-    Method::new("get_file", "name path ?-option value ...?", 2..=MANY, transfers::get_file).options(|| listed("-timeout ms -progress cmdPrefix")),
-    Method::new("get_channel", "name channel ?-option value ...?", 2..=MANY, transfers::get_channel).options(|| listed("-timeout ms -progress cmdPrefix")),
+    Method::new("put_channel", "name channel ?-option value ...?", 2..=MANY, transfers::put_channel)
+        .options(|| listed(PUT)),
+    Method::new("get", "name ?-option value ...?", 1..=MANY, transfers::get)
+        .options(|| listed("-timeout ms -progress cmdPrefix")),
+    Method::new("get_file", "name path ?-option value ...?", 2..=MANY, transfers::get_file)
+        .options(|| listed("-timeout ms -progress cmdPrefix")),
+    Method::new("get_channel", "name channel ?-option value ...?", 2..=MANY, transfers::get_channel)
+        .options(|| listed("-timeout ms -progress cmdPrefix")),
     Method::new("info", "name ?-show_deleted bool?", 1..=MANY, info),
-    Method::new("update_meta", "name ?-option value ...?", 1..=MANY, update_meta).options(|| listed("-name name -description text -headers dict -metadata dict -revision int")),
+    Method::new("update_meta", "name ?-option value ...?", 1..=MANY, update_meta)
+        .options(|| listed("-name name -description text -headers dict -metadata dict -revision int")),
     Method::new("delete", "name ?-revision int?", 1..=MANY, delete),
     Method::new("link", "name target ?-bucket bucket?", 2..=MANY, link),
     Method::new("link_bucket", "name bucket", 2..=2, link_bucket),
     Method::new("list", "?-show_deleted bool?", 0..=MANY, list),
     Method::new("names", "", 0..=0, names),
-    Method::new("watch", "?-option value ...?", 0..=MANY, watch).options(|| listed("-callback cmdPrefix -ignore_deletes bool -updates_only bool -idle_heartbeat ms")),
+    Method::new("watch", "?-option value ...?", 0..=MANY, watch)
+        .options(|| listed("-callback cmdPrefix -ignore_deletes bool -updates_only bool -idle_heartbeat ms")),
     Method::new("seal", "", 0..=0, seal),
     Method::new("status", "", 0..=0, status),
     Method::new("sweep", "?-option value ...?", 0..=MANY, sweep).options(|| listed("-older_than ms -dry_run bool")),
