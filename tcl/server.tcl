@@ -7,12 +7,15 @@
 #     nats::server restart $srv                 ;# same port, same store
 #     nats::server stop $srv                    ;# ended, temporary files removed, the handle is gone
 #
-# Plain Tcl 8.6 or 9 on a Unix with sh and mktemp; needs no other package, the package nats included. The functions wait by
-# short sleeps, each with a limit; none of them enters the event loop, so no event of the caller runs inside.
+# Plain Tcl 8.6 or 9, on a Unix with sh and mktemp or on Windows; needs no other package, the package nats included. The
+# functions wait by short sleeps, each with a limit; none of them enters the event loop, so no event of the caller runs inside.
 #
 # What was started is ended when the interpreter exits or is deleted. If the process is killed, a small shell that watches
 # over the server sees its pipe close, kills the server and removes the temporary files. A process that is forked off
 # leaves the servers alone: they are its parent's.
+#
+# On Windows nothing watches over a server: it goes on if the process is killed, or the interpreter is deleted. There are no
+# signals, so `stop` and `restart` end a server by force, as `kill` does, and `pause`, `resume` and `signal` are errors.
 #
 # Functions (a handle is also a command: [$srv url] is [nats::server url $srv]):
 #     start ?option value ...?   -> handle, once the server answers (and JetStream, where on, is ready)
@@ -41,7 +44,7 @@
 #     NATS ErrServerStart        ended or not ready in time; the message has the end of its log
 #     NATS ErrNoSuchServer       not a handle
 #     NATS ErrServerEnded        signal, pause or resume of a server that has ended
-#     NATS ErrNotSupported       a forked process signals, ends or restarts a server of its parent's; the system is no Unix
+#     NATS ErrNotSupported       a forked process signals, ends or restarts a server of its parent's; signals on Windows
 #     NATS ErrInvalidArg         unknown option, missing or bad value
 
 namespace eval ::nats::server {
@@ -93,9 +96,6 @@ proc ::nats::server::start {args} {
     variable Servers
     variable Count
     variable Defaults
-    if {$::tcl_platform(platform) ne "unix"} {
-        Fail ErrNotSupported "nats::server needs a Unix with sh: elsewhere start nats-server yourself"
-    }
     set options [Merge_options $Defaults $args]
     set binary [Find_binary [dict get $options -binary]]
     set dir [Temporary_directory]
@@ -146,12 +146,17 @@ proc ::nats::server::restart {handle args} {
     set deadline [expr {[clock milliseconds] + [dict get $options -timeout]}]
     # While the server was down, an outgoing connection of anybody may have been given its port; those end soon.
     while {[catch {Launch $handle $deadline} message details]} {
-        if {![string match "*address already in use*" $message] || [clock milliseconds] > $deadline} {
+        if {![Is_port_taken $message] || [clock milliseconds] > $deadline} {
             return -options $details $message
         }
         after 50
     }
     return
+}
+
+# In the words of Unix, Windows or wine.
+proc ::nats::server::Is_port_taken {message} {
+    regexp {address already in use|Only one usage of each socket address|winapi error #10048} $message
 }
 
 proc ::nats::server::pause {handle} {
@@ -174,6 +179,7 @@ proc ::nats::server::signal {handle name} {
         Fail ErrInvalidArg "Invalid signal name \"$name\""
     }
     Check_own $handle
+    if {$::tcl_platform(platform) eq "windows"} { Fail ErrNotSupported "Windows has no signals" }
     if {[state $handle] ne "ended" && [Signal $handle $name]} return
     if {[state $handle] ne "ended"} { Fail ErrInvalidArg "No such signal \"$name\"" }
     Fail ErrServerEnded "The server has ended"
@@ -260,6 +266,13 @@ proc ::nats::server::Find_binary {given} {
 }
 
 proc ::nats::server::Temporary_directory {} {
+    if {$::tcl_platform(platform) eq "windows"} {
+        # Made as a file first, whose name nobody else has; the place is the user's own. Tcl 8.6 has no [file tempdir].
+        close [file tempfile path nats-server]
+        file delete $path
+        file mkdir $path
+        return $path
+    }
     set parent [expr {[info exists ::env(TMPDIR)] && $::env(TMPDIR) ne {} ? $::env(TMPDIR) : "/tmp"}]
     exec mktemp -d [file join $parent nats-server-XXXXXXXX]
 }
@@ -283,16 +296,12 @@ proc ::nats::server::Read_file {path} {
 # Starts the server on its port and store, and waits until it is ready. The deadline is in ms, as [clock milliseconds].
 proc ::nats::server::Launch {handle deadline} {
     variable Servers
-    variable Watchdog
     set dir [Get $handle dir]
     file delete -force [file join $dir ports]
     file mkdir [file join $dir ports]
     # Only this run's part of the log tells about a failure of this run.
     set log_start [string length [log $handle]]
-    set command [list /bin/sh -c $Watchdog nats-server-watchdog $dir [Get $handle log_file] {*}[Command_line $handle]]
-    set channel [open |$command r+]
-    fconfigure $channel -blocking 0 -buffering line -translation lf
-    dict set Servers($handle) channel $channel
+    dict set Servers($handle) channel [Open $handle]
     dict set Servers($handle) state running
     try {
         Await_ready $handle $deadline
@@ -300,6 +309,21 @@ proc ::nats::server::Launch {handle deadline} {
         End $handle KILL
         return -options $details "nats-server did not start: $message\n[Excerpt $handle $log_start]"
     }
+}
+
+# Runs the server; the channel tells of its end.
+proc ::nats::server::Open {handle} {
+    variable Watchdog
+    set log [Get $handle log_file]
+    set line [Command_line $handle]
+    if {$::tcl_platform(platform) eq "windows"} {
+        set channel [open |[concat $line [list <NUL 2>>$log]] r]
+    } else {
+        set watchdog [list /bin/sh -c $Watchdog nats-server-watchdog [Get $handle dir] $log]
+        set channel [open |[concat $watchdog $line] r+]
+    }
+    fconfigure $channel -blocking 0 -buffering line -translation lf
+    return $channel
 }
 
 # The log from a character on, for an error message: its last lines, and its first ones, where a wrong argument is named.
@@ -335,9 +359,7 @@ proc ::nats::server::Configuration_file {handle config} {
 
 proc ::nats::server::Await_ready {handle deadline} {
     variable Servers
-    set line [Hear $handle $deadline]
-    if {![regexp {^pid (\d+)$} $line -> pid]} { Fail ErrServerStart "its watchdog said \"$line\"" }
-    dict set Servers($handle) pid $pid
+    dict set Servers($handle) pid [Process $handle $deadline]
     while {![Listening $handle] || ![Answering $handle $deadline]} {
         if {[state $handle] eq "ended"} { Fail ErrServerStart "it ended" }
         if {[clock milliseconds] >= $deadline} {
@@ -345,6 +367,13 @@ proc ::nats::server::Await_ready {handle deadline} {
         }
         after 3
     }
+}
+
+proc ::nats::server::Process {handle deadline} {
+    if {$::tcl_platform(platform) eq "windows"} { return [::pid [Get $handle channel]] }
+    set line [Hear $handle $deadline]
+    if {![regexp {^pid (\d+)$} $line -> pid]} { Fail ErrServerStart "its watchdog said \"$line\"" }
+    return $pid
 }
 
 # True once the ports file is there: the server writes it when all its listeners accept.
@@ -392,7 +421,7 @@ proc ::nats::server::Tls_first {options} {
     string match *handshake_first* $config
 }
 
-# ---- the watchdog's pipe
+# ---- the watchdog's pipe; on Windows the server's own, which says nothing before its end
 
 # A line from a non-blocking channel; empty at its end, or once the deadline has passed (0: take what is there).
 proc ::nats::server::Read_line {channel deadline} {
@@ -416,6 +445,10 @@ proc ::nats::server::Hear {handle deadline} {
 proc ::nats::server::Signal {handle name} {
     variable Patience
     set channel [Get $handle channel]
+    if {$::tcl_platform(platform) eq "windows"} {
+        # A server that hears nothing but the end: TERM is no other one than KILL.
+        return [expr {$name in {TERM KILL} && ![catch {exec taskkill /F /PID [pid $handle] 2>@1}]}]
+    }
     if {[catch {puts $channel $name}]} { return 0 }
     set line [Hear $handle [expr {[clock milliseconds] + $Patience}]]
     if {[string match exit* $line]} { Ended $handle }
@@ -454,7 +487,7 @@ proc ::nats::server::End {handle signal} {
         if {[Get $handle state] ne "ended" && [string match exit* [Hear $handle $deadline]]} { Ended $handle }
         if {[Get $handle state] eq "ended"} return
     }
-    # Closing the pipe is the last resort: the watchdog kills.
+    # Closing the pipe is the last resort: the watchdog kills, where there is one.
     Ended $handle
 }
 
@@ -465,8 +498,8 @@ proc ::nats::server::Ended {handle} {
     dict set Servers($handle) state ended
     dict set Servers($handle) channel {}
     catch {puts $channel keep}
-    # Blocking, so that close waits for the watchdog, which has nothing left to do.
-    catch {fconfigure $channel -blocking 1}
+    # Blocking, so that close waits for the watchdog, which has nothing left to do; never for a server that would not end.
+    if {$::tcl_platform(platform) ne "windows" || [eof $channel]} { catch {fconfigure $channel -blocking 1} }
     catch {close $channel}
     return
 }

@@ -11,6 +11,7 @@
 
 namespace eval ::all {
     variable Directory [file dirname [file normalize [info script]]]
+    variable Nothing [expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}]
     variable Options {-jobs 4 -limit 300 -file *.test -notfile {}}
     # These begin, so that none of them is left alone at the end.
     variable Long {memory.test chaos.test browser_large.test browser_entry.test kv_lock.test core_outbound.test kv_election.test}
@@ -62,13 +63,14 @@ proc ::all::Choose_files {} {
 
 proc ::all::Start_next {} {
     variable Directory
+    variable Nothing
     variable Options
     variable Passed_on
     variable Queue
     variable Running
     while {$Queue ne {} && [array size Running] < [dict get $Options -jobs]} {
         set Queue [lassign $Queue name]
-        set command [list [info nameofexecutable] -encoding utf-8 [file join $Directory $name] {*}$Passed_on </dev/null 2>@1]
+        set command [list [info nameofexecutable] -encoding utf-8 [file join $Directory $name] {*}$Passed_on <$Nothing 2>@1]
         set channel [open |$command]
         fconfigure $channel -blocking 0 -translation binary
         set pid [lindex [pid $channel] 0]
@@ -144,7 +146,7 @@ proc ::all::End {pid reason} {
     set file $Running($pid)
     unset Running($pid)
     after cancel [dict get $file timer]
-    set output [encoding convertfrom utf-8 [dict get $file output]]
+    set output [string map {\r\n \n} [encoding convertfrom utf-8 [dict get $file output]]]
     set ended [Close [dict get $file channel]]
     set summary [Summary $output]
     set wrong [Judge $summary $ended $reason $output]

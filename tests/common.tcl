@@ -24,6 +24,7 @@
 #     held                          how many files and threads it has open
 #     established port              how many sockets of this system are connected to a port
 #     directory                     makes a temporary directory, which the test removes
+#     nothing                       the file that is empty, and forgets what is written
 #     null                          a channel that forgets what is written
 #     kill process ?signal?         ends a process, or sends it a signal (by name)
 #     display                       an X display for Tk (sets DISPLAY, unless it is set), by Xvfb; ended with the process
@@ -37,7 +38,8 @@ namespace eval ::t {
     lappend ::auto_path [file join $root build]
 }
 if {![info exists ::env(NATS_SERVER)] && [auto_execok nats-server] eq {}} {
-    foreach ::t::binary [lsort -dictionary [glob -nocomplain [file join $::t::root build nats-server-* nats-server]]] {
+    foreach ::t::binary [lsort -dictionary [glob -nocomplain [file join $::t::root build nats-server-* \
+        [expr {$::tcl_platform(platform) eq "windows" ? "nats-server.exe" : "nats-server"}]]]] {
         set ::env(NATS_SERVER) $::t::binary
     }
 }
@@ -62,14 +64,24 @@ set ::t::tmpdir [::t::directory]
 ::tcltest::configure -tmpdir $::t::tmpdir {*}$::argv
 ::tcltest::testConstraint tcl8 [expr {[info tclversion] < 9}]
 ::tcltest::testConstraint tcl9 [expr {[info tclversion] >= 9}]
+# What stops a process for a while or needs a shell is for Unix only, without a word in each of these tests.
+if {$::tcl_platform(platform) eq "windows"} {
+    rename ::tcltest::test ::tcltest::Test
+    proc ::tcltest::test {name description args} {
+        if {[llength $args] % 2 == 0 && [regexp {server (?:pause|resume|signal) |/bin/sh|mkfifo} $args]} {
+            dict lappend args -constraints unix
+        }
+        uplevel 1 [list ::tcltest::Test $name $description {*}$args]
+    }
+}
 
 namespace eval ::t {
     variable Background_errors {}
     variable Tick 0
     # Constraints whose tests may be skipped, in addition to the command line's -match and -skip.
-    variable Excuses {tcl8 tcl9 userSpecifiedNonMatch userSpecifiedSkip userSpecifiedLimitConstraint}
+    variable Excuses {tcl8 tcl9 unix userSpecifiedNonMatch userSpecifiedSkip userSpecifiedLimitConstraint}
     # Why the tests of a constraint are skipped, where that is not plain from its name.
-    variable Reasons {}
+    variable Reasons {unix "Windows has no signals, no shell and no links that everybody may make"}
 
     proc On_background_error {message options} {
         variable Background_errors
@@ -125,8 +137,12 @@ namespace eval ::t {
         regexp -all -line "^ *\\d+: \\S+ \\S+:[format %04X $port] 01 " [Proc net/tcp]
     }
 
+    proc nothing {} {
+        expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}
+    }
+
     proc null {} {
-        open [expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}] w
+        open [nothing] w
     }
 
     proc kill {process {signal KILL}} {

@@ -116,7 +116,7 @@ proc ::core::Drain {channel} {
 # ---- certificates
 
 proc ::core::Openssl {args} {
-    if {[catch {exec openssl {*}$args </dev/null 2>@1} output]} { error "openssl [lindex $args 0]: $output" }
+    if {[catch {exec openssl {*}$args <[t::nothing] 2>@1} output]} { error "openssl [lindex $args 0]: $output" }
 }
 
 # A certificate signed by the authority, or by itself if there is no authority yet.

@@ -412,7 +412,7 @@ proc ::kvt::child {script {limit 60}} {
     set file [file tempfile path nats-child.tcl]
     puts $file $prelude$script
     close $file
-    set channel [open |[list {*}[tclsh] $path </dev/null 2>@1] r]
+    set channel [open |[list {*}[tclsh] $path <[t::nothing] 2>@1] r]
     set process [lindex [pid $channel] 0]
     set timer [after [expr {1000 * $limit}] [list ::kvt::End_child $process]]
     try {

@@ -68,6 +68,11 @@ impl Source for FileSource {
 /// The size of a pipe and the like is not known.
 fn open(path: &Path, name: &str) -> Result<(File, Option<u64>)> {
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+    // Windows would say that access is denied.
+    let opened = opened.map_err(|error| match cfg!(windows) && path.is_dir() {
+        true => io::ErrorKind::IsADirectory.into(),
+        false => error,
+    });
     let (metadata, file) = opened.map_err(|error| failed("couldn't open", name, &error))?;
     let size = metadata.is_file().then_some(metadata.len());
     Ok((file, size))
@@ -162,7 +167,7 @@ fn check_place(path: &Path) -> io::Result<()> {
         return File::open(path).map(drop);
     }
     match path.is_dir() {
-        true => Err(io::Error::from_raw_os_error(IS_A_DIRECTORY)),
+        true => Err(io::ErrorKind::IsADirectory.into()),
         false => Ok(()),
     }
 }
@@ -170,8 +175,31 @@ fn check_place(path: &Path) -> io::Result<()> {
 /// An error as Tcl tells it; the system's own words come later.
 fn failed(what: &str, name: &str, error: &io::Error) -> Error {
     let message = format!("{what} \"{name}\"");
-    match error.raw_os_error() {
+    match errno(error) {
         Some(number) => Error::new(Code::Posix(number), message),
         None => Error::invalid_arg(format!("{message}: {error}")),
+    }
+}
+
+/// The number that Tcl knows an error by: that of the C library, which Windows has besides numbers of its own.
+fn errno(error: &io::Error) -> Option<i32> {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => Some(IS_A_DIRECTORY),
+        kind if cfg!(windows) => error.raw_os_error().map(|_| of_windows(kind)),
+        _ => error.raw_os_error(),
+    }
+}
+
+/// ENOENT and so on; what has no such name is EIO.
+fn of_windows(kind: io::ErrorKind) -> i32 {
+    match kind {
+        io::ErrorKind::NotFound => 2,
+        io::ErrorKind::PermissionDenied => 13,
+        io::ErrorKind::AlreadyExists => 17,
+        io::ErrorKind::NotADirectory => 20,
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => 22,
+        io::ErrorKind::StorageFull => 28,
+        io::ErrorKind::BrokenPipe => 32,
+        _ => 5,
     }
 }

@@ -217,9 +217,22 @@ pub(super) fn lapse(entry: &Entry, terms: &Terms) -> Option<Moment> {
 
 /// What a key has as its value unless the holder says otherwise: `<host>:<process id>`.
 pub fn default_value() -> String {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy();
-    format!("{host}:{}", std::process::id())
+    format!("{}:{}", host(), std::process::id())
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The name that Windows gives to every process, written as Tcl has it.
+#[cfg(not(unix))]
+fn host() -> String {
+    let name = std::env::var("COMPUTERNAME").unwrap_or_else(|_| "localhost".into());
+    name.to_lowercase()
 }
 
 #[cfg(test)]

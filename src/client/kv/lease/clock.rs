@@ -5,26 +5,13 @@
 
 use std::time::Duration;
 
-use rustix::time::{clock_gettime, ClockId};
-
-#[cfg(target_os = "linux")]
-const CLOCK: ClockId = ClockId::Boottime;
-
-/// Elsewhere this one goes on, too.
-#[cfg(not(target_os = "linux"))]
-const CLOCK: ClockId = ClockId::Monotonic;
-
 /// A moment on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(Duration);
 
 impl Moment {
     pub(super) fn now() -> Moment {
-        let now = clock_gettime(CLOCK);
-        // Neither is ever negative, and there are less than a billion nanoseconds.
-        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-        let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
-        Moment(Duration::new(seconds, nanoseconds))
+        Moment(read())
     }
 
     /// So long after this one.
@@ -49,6 +36,33 @@ impl Moment {
     pub(super) fn from_number(number: u64) -> Moment {
         Moment(Duration::from_nanos(number))
     }
+}
+
+#[cfg(unix)]
+fn read() -> Duration {
+    use rustix::time::{clock_gettime, ClockId};
+
+    // Elsewhere the monotonic one goes on, too.
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+
+    let now = clock_gettime(CLOCK);
+    // Neither is ever negative, and there are less than a billion nanoseconds.
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanoseconds)
+}
+
+/// The performance counter of Windows goes on; it is read against the first time.
+#[cfg(not(unix))]
+fn read() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(Instant::now).elapsed()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -35,7 +34,11 @@ impl NewFile {
         let path = path.to_owned();
         blocking(move || {
             // A link stays one.
-            let path = fs::canonicalize(&path).unwrap_or(path);
+            let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+            let path = match is_link {
+                true => fs::canonicalize(&path).unwrap_or(path),
+                false => path,
+            };
             if path.exists() && !path.is_file() {
                 return Err(Error::invalid_arg(format!(
                     "{} is no regular file",
@@ -49,12 +52,7 @@ impl NewFile {
 
     /// A file for the time being, which nobody else can read.
     pub(super) async fn spool() -> Result<NewFile> {
-        blocking(|| {
-            let mut options = OpenOptions::new();
-            options.mode(0o600);
-            beside(std::env::temp_dir().join("nats-export"), options)
-        })
-        .await
+        blocking(|| beside(std::env::temp_dir().join("nats-export"), private())).await
     }
 
     /// Where it is while it is written.
@@ -140,6 +138,21 @@ impl Drop for NewFile {
         // After it was finished there is none.
         let _ = fs::remove_file(&self.part);
     }
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+/// The directory of temporary files is the user's own on Windows.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 /// A new file in the same directory.
