@@ -24,13 +24,16 @@ pub fn native(interp: Interp, path: &Obj) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let native = call(&[word("::file"), word("nativename"), normal])?;
-    let encoded = match cfg!(unix) {
-        // Tcl 9 refuses what its encoding of the system cannot write.
-        true => match call(&[word("::encoding"), word("convertto"), native.clone()]) {
-            Ok(encoded) => encoded.to_bytes(),
-            Err(_) => return Err(no_name(path)),
-        },
-        false => None,
+    let mut convert = vec![word("::encoding"), word("convertto")];
+    if cfg!(windows) {
+        // Its names are Unicode, whatever the encoding of the system is.
+        convert.push(word("utf-8"));
+    }
+    convert.push(native.clone());
+    // Tcl 9 refuses what the encoding cannot write.
+    let encoded = match call(&convert) {
+        Ok(encoded) => encoded.to_bytes(),
+        Err(_) => return Err(no_name(path)),
     };
     interp.reset_result();
     if native.text().contains('\0') {
