@@ -133,6 +133,7 @@ namespace eval bench {
     # Answers until standard input ends.
     proc case_respond {read write} {
         variable Connection
+        variable Finished
         $Connection subscribe bench.question -callback [list apply [list {subject message reply} {
             $::bench::Connection publish $reply $message
         }]]

@@ -93,6 +93,9 @@ proc bench::Beside {responder command} {
         if {[gets $channel] ne "ready"} { error "not ready: $responder" }
         return [result $command]
     } finally {
+        # It may have something to say before it ends.
+        close $channel write
+        read $channel
         close $channel
     }
 }

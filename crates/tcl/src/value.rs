@@ -171,6 +171,7 @@ impl Obj {
         // SAFETY: a look at a live value.
         stubs::nine()
             || unsafe { stubs::is_pure_bytes_86(self.as_ptr()) }
+            || self.string_bytes().is_ascii()
             || self.string_bytes().iter().all(|&byte| byte <= 0xC3)
     }
 
