@@ -10,7 +10,7 @@
 #
 # Options (and defaults):
 #     -rounds 5  -keys 100000  -payload 128  -inflight 64
-#     -sequential 10000  -concurrent 100000  -messages 500000     operations of a case of that kind
+#     -sequential 10000  -concurrent 100000  -messages 400000     operations of a case of that kind
 #     -cases {put get ...}      some of the cases only
 #     -clients {limit raw tcl py js}  those that cannot be installed are left out
 #     -tclsh path               the tclsh that is measured (default: this one)
@@ -27,7 +27,7 @@ namespace eval bench {
     variable Here [file dirname [file normalize [info script]]]
     variable Root [file dirname $Here]
     variable Options {
-        -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 500000
+        -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 400000
         -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {} -most 1000000
     }
     variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth}
