@@ -2,7 +2,7 @@
 # make demo             builds, fetches a NATS server unless one is on PATH, runs examples/kv.tcl
 # make browse           builds, starts a server with sample data that keeps changing, opens nats::browser on it
 # make test             all tests on Tcl 8.6 and 9; last line: "N passed, N failed"
-#                       NATS_VERSION=2.10.26  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
+#                       NATS_VERSION=2.10.26  SUITES=tcl  TCLS=8.6  TESTFLAGS='-file kv_get.test -verbose bpe'
 # make soak             hard conditions for some minutes on Tcl 8.6 and 9; SOAKFLAGS='-seconds 120 -seed 7 -scenarios kill'
 # make fuzz             the fuzz tests of the Rust code for some minutes; PROPTEST_CASES=2000000
 # make loom             a thread's mailbox under every order in which threads may run
@@ -23,6 +23,7 @@
 VERSION := $(shell sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\([^"]*\)".*/\1/p' Cargo.toml)
 
 NATS_VERSION ?= 2.15.1
+SUITES ?= rust tcl
 TCLS ?= 8.6 9.0
 TESTFLAGS ?=
 SOAKFLAGS ?=
@@ -78,8 +79,8 @@ browse: all
 	    TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_SERVER="$$server" "$$tclsh" tools/browse
 
 test: all
-	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' TESTFLAGS='$(TESTFLAGS)' \
-	    CARGO='$(CARGO)' tools/run-tests </dev/null
+	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' SUITES='$(SUITES)' TCLS='$(TCLS)' \
+	    TESTFLAGS='$(TESTFLAGS)' CARGO='$(CARGO)' tools/run-tests </dev/null
 
 soak: all
 	@TCLLIBPATH='$(TCLLIBPATH_HERE)' NATS_VERSION='$(NATS_VERSION)' TCLS='$(TCLS)' SOAKFLAGS='$(SOAKFLAGS)' \

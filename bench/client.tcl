@@ -119,6 +119,28 @@ namespace eval bench {
         return $Count
     }
 
+    # A list of messages to the stream of the bucket, as fast as it stores them.
+    proc case_many {read write} {
+        variable Js
+        variable Count
+        variable Payload
+        variable Written
+        variable Write
+        set messages {}
+        for {set i 0} {$i < $Written} {incr i} {
+            lappend messages [nats::msg create \$KV.$Write.[key $i] -data $Payload]
+        }
+        for {set done 0} {$done < $Count} {incr done $Written} { $Js publish_many $messages }
+        return $done
+    }
+
+    proc case_rtt {read write} {
+        variable Connection
+        variable Count
+        for {set i 0} {$i < $Count} {incr i} { $Connection rtt }
+        return $Count
+    }
+
     proc case_request {read write} { in_flight request $write; set ::bench::Count }
     proc request {kv first step} {
         variable Connection

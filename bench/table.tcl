@@ -14,6 +14,8 @@ namespace eval bench {
         history {{history >} {} 0.5 {}}
         pubsub  {{publish + subscribe} -messages 0.45 {}}
         publish {{publish} -messages {} 1.0}
+        many    {{publish_many} -concurrent {} 0.8}
+        rtt     {{rtt} -sequential 0.77 {}}
         request {{request, %inflight coroutines} -concurrent {} 0.8}
         respond {{answers to %inflight requests at a time} -concurrent {} 0.8}
         pull    {{pull consumer, each acknowledged} {} {} 0.8}
@@ -21,7 +23,8 @@ namespace eval bench {
     variable Names {limit {the limit} raw {async-nats} tcl {this package} py nats-py js nats.js}
     # What a client does not offer, or was not written for.
     variable Missing {
-        limit {request respond pull} py {history publish request respond pull} js {publish request respond pull}
+        limit {many request respond pull} raw {rtt} py {history publish many rtt request respond pull}
+        js {publish many rtt request respond pull}
     }
 }
 

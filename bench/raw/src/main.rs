@@ -84,6 +84,13 @@ async fn run() -> Result<()> {
         "history" => bench.history().await?,
         "pubsub" => bench.pubsub().await?,
         "publish" => bench.publish().await?,
+        // As many as publish_many has in flight.
+        "many" => {
+            bench
+                .within(256)
+                .all(|b, i| async move { b.put(i, b.inflight, WRITE, WRITTEN).await })
+                .await?
+        }
         "request" => bench.all(|b, i| async move { b.request(i).await }).await?,
         "respond" => bench.respond().await?,
         "pull" => bench.pull().await?,
@@ -182,6 +189,13 @@ impl Bench {
             done += count?;
         }
         Ok(done)
+    }
+
+    fn within(&self, inflight: usize) -> Bench {
+        Bench {
+            inflight,
+            ..self.clone()
+        }
     }
 
     async fn put(&self, first: usize, step: usize, bucket: &str, keys: usize) -> Result<usize> {

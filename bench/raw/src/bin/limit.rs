@@ -45,6 +45,7 @@ fn main() -> Result<()> {
         "history" => limit.consumer("all", false)?,
         "pubsub" => limit.pubsub()?,
         "publish" => limit.publish()?,
+        "rtt" => limit.rtt()?,
         other => return Err(format!("no case {other}").into()),
     };
     let processor = processor_time() - before;
@@ -184,6 +185,14 @@ impl Limit {
             self.count,
             seconds * self.count as f64 / (lots * LOT) as f64,
         ))
+    }
+
+    fn rtt(&mut self) -> Result<(usize, f64)> {
+        let start = Instant::now();
+        for _ in 0..self.count {
+            self.link.round_trip()?;
+        }
+        Ok((self.count, start.elapsed().as_secs_f64()))
     }
 }
 
