@@ -295,15 +295,28 @@ pub struct BytesBuilder {
     /// Bytes that are there, and that there is room for.
     used: usize,
     room: usize,
+    /// So many are expected.
+    expected: usize,
 }
 
 impl BytesBuilder {
+    /// For so many bytes. There may be more or fewer; memory is taken as they come.
+    pub fn expecting(bytes: u64) -> BytesBuilder {
+        BytesBuilder {
+            expected: usize::try_from(bytes).unwrap_or(usize::MAX),
+            ..BytesBuilder::default()
+        }
+    }
+
     pub fn push(&mut self, bytes: &[u8]) {
         let array = self.array.get_or_insert_with(|| Obj::bytes(&[]));
         let used = self.used.checked_add(bytes.len());
         let used = used.expect("value too large");
         if used > self.room {
-            let most = usize::try_from(longest()).unwrap_or(usize::MAX);
+            let most = match used <= self.expected {
+                true => self.expected,
+                false => usize::try_from(longest()).unwrap_or(usize::MAX),
+            };
             self.room = used.max(self.room.saturating_mul(2).min(most));
         }
         // SAFETY: nobody else has the value, so that its length can be set; there is room for the bytes then.

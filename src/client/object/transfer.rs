@@ -223,8 +223,8 @@ pub struct Handover<F> {
 }
 
 pub enum Piece {
-    /// What has come up to now does not count.
-    Anew,
+    /// So many bytes will come, and what has come up to now does not count.
+    Anew(u64),
     Bytes(Bytes),
 }
 
@@ -236,8 +236,8 @@ impl<F> Handover<F> {
 
 impl<F: Fn(Piece) + Send> Sink for Handover<F> {
     fn begin(&mut self, info: &Info) -> BoxFuture<'_, Result<()>> {
-        (self.hand)(Piece::Anew);
         let size = info.meta.size();
+        (self.hand)(Piece::Anew(size));
         let outcome = match size > self.limit {
             false => Ok(()),
             true => {

@@ -139,7 +139,7 @@ pub fn get(call: &This) -> Result<Outcome> {
             call.this.store.get(&name, options, sink, control)
         },
         move |piece| match piece {
-            Piece::Anew => *taken.borrow_mut() = BytesBuilder::default(),
+            Piece::Anew(size) => *taken.borrow_mut() = BytesBuilder::expecting(size),
             Piece::Bytes(bytes) => taken.borrow_mut().push(&bytes),
         },
         move |_, _| {
