@@ -150,10 +150,16 @@ async fn ready(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// "JetStream system temporarily unavailable": a cluster that has no leader yet.
+const UNAVAILABLE: Code = Code::JsResponse {
+    code: 503,
+    err_code: 10008,
+};
+
 /// Errors that time may heal.
 fn patient(error: Error) -> Result<()> {
     match error.code {
-        Code::Timeout | Code::NoResponders => Ok(()),
+        Code::Timeout | Code::NoResponders | UNAVAILABLE => Ok(()),
         _ => Err(error),
     }
 }
