@@ -37,7 +37,7 @@ pub fn json(value: &Value) -> Obj {
 /// A JSON object as a dict.
 pub fn json_dict(map: &Map<String, Value>) -> Obj {
     let keys: Vec<Obj> = map.keys().map(|key| Obj::from(&**key)).collect();
-    Obj::dict(keys.iter().zip(map.values().map(json)))
+    Obj::record(keys.iter().zip(map.values().map(json)))
 }
 
 /// What a stream said against a message: `code err_code errorMessage`.

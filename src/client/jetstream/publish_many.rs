@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::stream::FuturesOrdered;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use super::api::{ApiError, Json};
 use super::context::JetStream;
@@ -40,11 +40,14 @@ impl From<Failure> for Error {
     }
 }
 
-type Acknowledgement = std::result::Result<Json, Failure>;
+pub type Acknowledgement = std::result::Result<Json, Failure>;
+
+/// So many acknowledgements are told at a time at most.
+const LOT: usize = 64;
 
 impl JetStream {
-    /// Publishes messages in their order and tells their acknowledgements in this order. The function is called on
-    /// a runtime thread and must not block.
+    /// Publishes messages in their order and tells their acknowledgements in this order, those that have come by then
+    /// together. The function is called on a runtime thread and must not block.
     ///
     /// Unless it is to go on, a failure is the last thing that is sent for: what is in flight by then is awaited,
     /// and the first failure in the order of the messages is the error.
@@ -55,13 +58,19 @@ impl JetStream {
         &self,
         messages: Vec<Publish>,
         pace: Pace,
-        mut told: impl FnMut(Acknowledgement) + Send + 'static,
+        mut tell: impl FnMut(Vec<Acknowledgement>) + Send + 'static,
     ) -> impl Future<Output = Result<()>> + Send + 'static {
         let js = self.clone();
         async move {
             let mut messages = messages.into_iter().peekable();
             let mut in_flight = FuturesOrdered::new();
             let mut failed = None;
+            let mut come = Vec::new();
+            let mut tell_all = |come: &mut Vec<_>| {
+                if !come.is_empty() {
+                    tell(std::mem::take(come));
+                }
+            };
             loop {
                 while failed.is_none() && in_flight.len() < pace.window {
                     // What others have to send may leave no room; it will come with the next answer.
@@ -73,7 +82,18 @@ impl JetStream {
                     };
                     in_flight.push_back(js.try_publish(message, pace.timeout));
                 }
-                let Some(answer) = in_flight.next().await else {
+                if come.len() == LOT {
+                    tell_all(&mut come);
+                }
+                let answer = match in_flight.next().now_or_never() {
+                    Some(answer) => answer,
+                    None => {
+                        tell_all(&mut come);
+                        in_flight.next().await
+                    }
+                };
+                let Some(answer) = answer else {
+                    tell_all(&mut come);
                     return failed.map_or(Ok(()), |failure: Failure| Err(failure.into()));
                 };
                 let acknowledgement = match answer {
@@ -84,7 +104,7 @@ impl JetStream {
                 if let (Err(failure), false) = (&acknowledgement, pace.goes_on) {
                     failed.get_or_insert_with(|| failure.clone());
                 }
-                told(acknowledgement);
+                come.push(acknowledgement);
             }
         }
     }

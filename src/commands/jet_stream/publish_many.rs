@@ -2,7 +2,7 @@
 
 use super::shared::{answer_dict, This};
 use crate::client::connection::Publish;
-use crate::client::jetstream::{Failure, Json, Pace};
+use crate::client::jetstream::{Acknowledgement, Pace};
 use crate::commands::options::{bad_value, Options};
 use crate::commands::outgoing::{self, headers, Fields};
 use crate::commands::shape;
@@ -55,13 +55,15 @@ pub(super) fn publish_many(call: &This) -> Result<Outcome> {
     let list = Rc::new(RefCell::new(ListBuilder::default()));
     let acknowledgements = list.clone();
     runtime::answer_in_parts(
-        |parts| client.publish_many(messages, pace, move |told| parts.send(told)),
-        move |told: std::result::Result<Json, Failure>| {
-            let dict = match &told {
-                Ok(acknowledgement) => shape::json_dict(acknowledgement),
-                Err(failure) => shape::publish_failure(failure),
-            };
-            acknowledgements.borrow_mut().push(&dict);
+        |parts| client.publish_many(messages, pace, move |come| parts.send(come)),
+        move |come: Vec<Acknowledgement>| {
+            for acknowledgement in &come {
+                let dict = match acknowledgement {
+                    Ok(acknowledgement) => shape::json_dict(acknowledgement),
+                    Err(failure) => shape::publish_failure(failure),
+                };
+                acknowledgements.borrow_mut().push(&dict);
+            }
         },
         move |_: Interp, ()| Ok(list.take().finish()),
     )
