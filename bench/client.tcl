@@ -199,6 +199,7 @@ namespace eval bench {
         return $kib
     }
 
+    # Of all threads, in ms.
     proc processor_time {} {
         set channel [open /proc/self/stat]
         # The second word, in parentheses, may have blanks.

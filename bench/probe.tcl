@@ -263,10 +263,10 @@ namespace eval probe {
         variable Kv
         for {set i 0} {$i < 10} {incr i} { $Kv watch [bench::key $i] -callback list }
         wait 1000
-        set before [processor_time]
+        set before [bench::processor_time]
         set woken [wakes]
         wait [expr {1000 * $seconds}]
-        list [expr {[processor_time] - $before}] [expr {[wakes] - $woken}]
+        list [expr {[bench::processor_time] - $before}] [expr {[wakes] - $woken}]
     }
 
     # How often threads have been woken.
@@ -279,15 +279,6 @@ namespace eval probe {
             incr sum $switches
         }
         return $sum
-    }
-
-    # Of all threads, in ms.
-    proc processor_time {} {
-        set channel [open /proc/self/stat]
-        regsub {^.*\) } [read $channel] {} fields
-        close $channel
-        # Clock ticks of 10 ms.
-        expr {([lindex $fields 11] + [lindex $fields 12]) * 10}
     }
 
     # A timer every millisecond and a pipe that another process writes to every millisecond: how late are they?
@@ -380,9 +371,9 @@ namespace eval probe {
         puts ready
         flush stdout
         fileevent stdin readable { if {[gets stdin] eq {} && [eof stdin]} { set ::probe::Over 1 } }
-        set before [processor_time]
+        set before [bench::processor_time]
         while {!$Over} { vwait probe::Over }
-        expr {[processor_time] - $before}
+        expr {[bench::processor_time] - $before}
     }
 
     # So many requests, of which `window` are under way at a time; gives the seconds.

@@ -7,22 +7,14 @@
 //! async-nats above, which cost more.
 
 use async_nats::{Client, ConnectOptions, Message, Subscriber};
+use bench_raw::{key, peak_memory, processor_time, Result, READ, WRITE, WRITTEN};
 use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// The bucket that is read, and the one that is written.
-const READ: &str = "bench_read";
-const WRITE: &str = "bench_write";
-/// As many different keys are written.
-const WRITTEN: usize = 1000;
 
 #[derive(Clone)]
 struct Bench {
@@ -100,34 +92,6 @@ async fn run() -> Result<()> {
     let processor = processor_time() - before;
     println!("result {done} {seconds:.6} {} {processor}", peak_memory());
     Ok(())
-}
-
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .unwrap_or(0)
-}
-
-/// In milliseconds, of the whole process.
-fn processor_time() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second word, in parentheses, may have blanks.
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum::<u64>()
-        * 10
-}
-
-fn key(number: usize) -> String {
-    format!("sensor.{number:07}")
 }
 
 impl Bench {

@@ -5,16 +5,11 @@
 //!
 //! Buckets, arguments and output are those of bench-raw, which has filled the buckets.
 
-use std::error::Error;
+use bench_raw::{key, peak_memory, processor_time, Result, READ, WRITE, WRITTEN};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-const READ: &str = "bench_read";
-const WRITE: &str = "bench_write";
-const WRITTEN: usize = 1000;
 /// What is subscribed to: answers of requests, deliveries of a consumer, and published messages.
 const INBOX: &str = "_INBOX.limit.answers";
 const DELIVERIES: &str = "_INBOX.limit.deliveries";
@@ -51,34 +46,6 @@ fn main() -> Result<()> {
     let processor = processor_time() - before;
     println!("result {done} {seconds:.6} {} {processor}", peak_memory());
     Ok(())
-}
-
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .unwrap_or(0)
-}
-
-/// In milliseconds, of the whole process.
-fn processor_time() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second word, in parentheses, may have blanks.
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum::<u64>()
-        * 10
-}
-
-fn key(number: usize) -> String {
-    format!("sensor.{number:07}")
 }
 
 struct Limit {
