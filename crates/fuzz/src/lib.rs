@@ -172,6 +172,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::test_runner::{RngAlgorithm, TestRng};
     use std::cell::RefCell;
 
     #[test]
@@ -185,10 +186,13 @@ mod tests {
 
     #[test]
     fn a_failing_input_is_made_smaller() {
-        let mut runner = TestRunner::new(ProptestConfig {
+        let config = ProptestConfig {
             failure_persistence: None,
             ..ProptestConfig::with_cases(CASES)
-        });
+        };
+        // Always the same inputs: how far shrinking gets depends on where it begins.
+        let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let mut runner = TestRunner::new_with_rng(config, rng);
         let outcome = runner.run(&inputs(&[b"abcabcabc"]), |input| {
             prop_assert!(!input.contains(&b':'));
             Ok(())

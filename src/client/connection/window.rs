@@ -152,7 +152,7 @@ fn digits(number: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use async_nats::client::traits::Publisher;
-    use std::io::Write;
+    use std::io::{BufRead, Write};
 
     use super::*;
 
@@ -251,17 +251,25 @@ mod tests {
         assert!(used.admit(&large).is_none());
     }
 
-    /// A server that takes everything and says no more than it must.
-    fn server() -> std::net::SocketAddr {
+    /// A server that takes everything and says no more than it must. It tells when a client has sent its second PING: one
+    /// of the handshake, and the first of those that it sends from time to time.
+    fn server() -> (std::net::SocketAddr, tokio::sync::oneshot::Receiver<()>) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let (pinged, settled) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
             let info = "INFO {\"max_payload\":1048576,\"headers\":true}\r\nPONG\r\n";
             socket.write_all(info.as_bytes()).unwrap();
-            let _ = std::io::copy(&mut socket, &mut std::io::sink());
+            let mut lines = std::io::BufReader::new(&socket).lines();
+            lines
+                .by_ref()
+                .filter(|line| line.as_ref().unwrap() == "PING")
+                .nth(1);
+            pinged.send(()).unwrap();
+            lines.for_each(drop);
         });
-        address
+        (address, settled)
     }
 
     /// What is said here about async-nats: another version may count otherwise.
@@ -285,9 +293,9 @@ mod tests {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().unwrap();
         runtime.block_on(async {
-            let client = async_nats::connect(server().to_string()).await.unwrap();
-            // With its first PING.
-            client.flush().await.unwrap();
+            let (address, settled) = server();
+            let client = async_nats::connect(address.to_string()).await.unwrap();
+            settled.await.unwrap();
             let mut window = Window::new(client.statistics());
             for message in messages {
                 window.handed(Size::of(&message));
