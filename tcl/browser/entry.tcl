@@ -214,6 +214,8 @@ oo::class create ::nats::browser::Entry {
             my Tell_changed 0
         } elseif {[dict get $entry revision] != $Base} {
             my Tell_changed [dict get $entry revision]
+        } else {
+            my Tell_meta $entry
         }
     }
 
@@ -262,11 +264,17 @@ oo::class create ::nats::browser::Entry {
             return
         }
         $Session note "$key is stored as revision $revision"
-        if {$key eq $Key} {
-            Fill_text $Path.value [$Path.value.text get 1.0 end-1c] normal
-            my reload
-        }
+        if {$key eq $Key} { my Stored $bytes $revision $options }
         {*}$Saved_command
+    }
+
+    # What was typed since is on top of this revision, and still to be saved.
+    method Stored {bytes revision options} {
+        if {![catch {my Typed} typed] && $typed eq $bytes} { $Path.value.text edit modified 0 }
+        if {![catch {my Options} chosen] && $chosen eq $options} { set Ttl {} }
+        lassign [list $revision 0 $bytes] Base Deleted Bytes
+        grid remove $Path.notice
+        my follow
     }
 
     # Others were faster: both versions are shown, and the person chooses.
