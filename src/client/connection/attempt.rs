@@ -3,7 +3,7 @@
 //! async-nats would like to do the reconnecting itself. Here the supervisor does, by rules async-nats
 //! does not have, so a link that breaks must end. See [`one_way`] for how.
 
-use std::future::{pending, ready};
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,7 @@ use tokio::time::{timeout_at, Instant};
 use super::failures::{self, LinkEnd};
 use super::info::ServerInfo;
 use super::link::Link;
+use super::reader::{self, Reader};
 use super::reports::{Report, Reports};
 use super::server::ServerEntry;
 use super::settings::Settings;
@@ -28,7 +29,7 @@ use crate::client::error::Result;
 /// What async-nats says about a link.
 pub(super) struct Events {
     events: mpsc::UnboundedReceiver<Event>,
-    reports: Option<Reports>,
+    reports: Reports,
     end: Arc<Mutex<Ending>>,
     address: String,
 }
@@ -56,12 +57,12 @@ impl Events {
         loop {
             let event = tokio::select! {
                 biased;
-                Some(report) = report(&mut self.reports) => return Ok(report.into()),
+                Some(report) = self.reports.next() => return Ok(report.into()),
                 event = self.events.recv() => event,
             };
             match event {
                 // It was reported.
-                Some(Event::ServerError(_)) if self.has_reports() => {}
+                Some(Event::ServerError(_)) if self.reports.are_heard() => {}
                 Some(Event::ServerError(error)) => {
                     return Ok(LinkEvent::ServerError(failures::server_text(&error)));
                 }
@@ -81,10 +82,6 @@ impl Events {
         }
     }
 
-    fn has_reports(&self) -> bool {
-        self.reports.as_ref().is_some_and(Reports::are_heard)
-    }
-
     fn end(&self) -> Option<LinkEnd> {
         match &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
             Ending::Alive => None,
@@ -99,13 +96,6 @@ impl From<Report> for LinkEvent {
             Report::ServerError(text) => LinkEvent::ServerError(text),
             Report::Trace(line) => LinkEvent::Trace(line),
         }
-    }
-}
-
-async fn report(reports: &mut Option<Reports>) -> Option<Report> {
-    match reports {
-        Some(reports) => reports.next().await,
-        None => pending().await,
     }
 }
 
@@ -169,15 +159,17 @@ async fn attempt(
     let options = handshake(options, settings).connection_timeout(limit);
     let options = tls::configure(options, tls.clone(), server, settings);
     let options = auth::identify(options, server, settings).await?;
+    let (life, link_end) = reader::life();
     let options = one_way(options, &target, end.clone())
         // The callback lives exactly as long as the link, so its sender's end is the link's end.
         .event_callback(move |event| {
+            let _ = &life;
             // The receiver is gone when nobody is interested in this link any more.
             let _ = sender.send(event);
             ready(())
         });
     let addresses = [target, dead_end(&address)?];
-    let client = options.connect(addresses.as_slice()).await;
+    let (client, tasks) = reader::spawned_by(options.connect(addresses.as_slice())).await;
     let client = client.map_err(|error| {
         failures::of_attempt(
             &error,
@@ -188,13 +180,14 @@ async fn attempt(
     let info = ServerInfo::from(client.server_info());
     let events = Events {
         events,
-        reports: Reports::of(&client).await,
+        reports: Reports::of(tasks.clone()),
         end,
         address: address.clone(),
     };
+    let reader = Reader::new(tasks, link_end);
     // A server that wants TLS gets it.
     let uses_tls = settings.uses_tls(server) || (info.tls_required && server.scheme != "ws");
-    let link = Link::new(client, address, settings.echo, uses_tls);
+    let link = Link::new(client, reader, address, settings.echo, uses_tls);
     Ok(Established {
         link,
         events,
@@ -299,6 +292,12 @@ fn parse(url: &str, address: &str) -> Result<ServerAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{SocketAddr, TcpListener};
+
+    use tokio::sync::oneshot;
+
+    use super::super::url::parse_url;
     use super::*;
 
     #[test]
@@ -328,5 +327,45 @@ mod tests {
             let target: ServerAddr = url.parse().unwrap();
             assert_eq!(addresses_of(&target).await, count, "{url}");
         }
+    }
+
+    /// A server that sends without end after a greeting, as fast as it can; and when it can't any more.
+    fn flood(greeting: &'static str, line: &'static str) -> (SocketAddr, oneshot::Receiver<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (gone, is_gone) = oneshot::channel();
+        std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.write_all(greeting.as_bytes()).unwrap();
+            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            lines
+                .find(|line| line.as_ref().unwrap() == "PING")
+                .unwrap()
+                .unwrap();
+            let lines = line.repeat(100_000 / line.len());
+            while socket.write_all(lines.as_bytes()).is_ok() {}
+            gone.send(()).unwrap();
+        });
+        (address, is_gone)
+    }
+
+    async fn ends(greeting: &'static str, line: &'static str) {
+        let (address, is_gone) = flood(greeting, line);
+        let server = parse_url(&format!("nats://{address}")).unwrap();
+        let established = establish(&server, &Settings::default()).await.unwrap();
+        // The flood has begun.
+        while established.link.received() < 10_000_000 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(established);
+        is_gone.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_link_ends_while_the_server_floods_it() {
+        ends("INFO {}\r\n", "INFO {}\r\n").await;
+        ends("INFO {}\r\nPONG\r\n", "PING\r\n").await;
+        ends("INFO {}\r\nPONG\r\n", "MSG a 1 0\r\n\r\n").await;
+        ends("INFO {}\r\nPONG\r\n", "x").await;
     }
 }

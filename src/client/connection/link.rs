@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::publish::Publish;
+use super::reader::Reader;
 use super::traffic::Counters;
 use super::waiters;
 use super::window::{Size, Window};
@@ -44,11 +45,19 @@ pub(super) struct Link {
     echo: bool,
     uses_tls: bool,
     jammed: bool,
+    /// Sees to it that the link ends.
+    _reader: Reader,
 }
 
 impl Link {
     /// A link that was just made.
-    pub(super) fn new(client: Client, address: String, echo: bool, uses_tls: bool) -> Link {
+    pub(super) fn new(
+        client: Client,
+        reader: Reader,
+        address: String,
+        echo: bool,
+        uses_tls: bool,
+    ) -> Link {
         Link {
             statistics: client.statistics(),
             counters: Arc::default(),
@@ -62,6 +71,7 @@ impl Link {
             echo,
             uses_tls,
             jammed: false,
+            _reader: reader,
         }
     }
 

@@ -73,6 +73,7 @@ mod pause;
 mod permissions;
 mod pool;
 mod publish;
+mod reader;
 mod reports;
 mod requests;
 mod sending;

@@ -4,16 +4,12 @@
 //! through `tracing` while it reads has all of them, but says not of which link; that is known by the task that
 //! reads. Whoever has no reports makes do with what is handed over.
 
-use std::future::{poll_fn, Future};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_nats::Client;
-use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
-use tokio::task::{self, Id};
+
+use super::reader::{self, Tasks};
 
 /// What was told of a link.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,29 +22,34 @@ pub(super) enum Report {
 
 /// What is told of one link.
 pub(super) struct Reports {
-    reader: Id,
+    reader: Tasks,
     reports: mpsc::UnboundedReceiver<Report>,
     heard: Arc<AtomicBool>,
 }
 
 /// Where the reports of a link go.
 struct Listener {
+    reader: Tasks,
     reports: mpsc::UnboundedSender<Report>,
     heard: Arc<AtomicBool>,
 }
 
-static LISTENERS: LazyLock<Mutex<FxHashMap<Id, Listener>>> = LazyLock::new(Mutex::default);
+static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 
-fn listeners() -> MutexGuard<'static, FxHashMap<Id, Listener>> {
+fn listeners() -> MutexGuard<'static, Vec<Listener>> {
     LISTENERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The task that is running tells of its link.
 pub(super) fn heard(report: Report) {
-    let Some(reader) = task::try_id() else {
+    let Some(number) = reader::running() else {
         return;
     };
-    if let Some(listener) = listeners().get(&reader) {
+    let listeners = listeners();
+    let listener = listeners
+        .iter()
+        .find(|listener| listener.reader.contains(&number));
+    if let Some(listener) = listener {
         if let Report::ServerError(_) = report {
             listener.heard.store(true, Ordering::Release);
         }
@@ -58,9 +59,20 @@ pub(super) fn heard(report: Report) {
 }
 
 impl Reports {
-    /// Listens to a link, if it can be found out which task reads its socket.
-    pub(super) async fn of(client: &Client) -> Option<Reports> {
-        reader(client).await.map(listen)
+    /// Listens to a link; its reader is one of these tasks.
+    pub(super) fn of(reader: Tasks) -> Reports {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let heard = Arc::<AtomicBool>::default();
+        listeners().push(Listener {
+            reader: reader.clone(),
+            reports: sender,
+            heard: heard.clone(),
+        });
+        Reports {
+            reader,
+            reports,
+            heard,
+        }
     }
 
     /// The next one.
@@ -74,60 +86,16 @@ impl Reports {
     }
 }
 
-pub(super) fn listen(reader: Id) -> Reports {
-    let (sender, reports) = mpsc::unbounded_channel();
-    let heard = Arc::<AtomicBool>::default();
-    let listener = Listener {
-        reports: sender,
-        heard: heard.clone(),
-    };
-    listeners().insert(reader, listener);
-    Reports {
-        reader,
-        reports,
-        heard,
-    }
-}
-
 impl Drop for Reports {
     fn drop(&mut self) {
-        listeners().remove(&self.reader);
-    }
-}
-
-/// The task in which async-nats reads and writes: it wakes whoever waits for a flush.
-async fn reader(client: &Client) -> Option<Id> {
-    let waker = Arc::<Mutex<Option<Id>>>::default();
-    let mut flushed = pin!(task::unconstrained(client.flush()));
-    let flush = poll_fn(|cx| {
-        let witness = Witness {
-            seen: waker.clone(),
-            waker: cx.waker().clone(),
-        };
-        let witness = Waker::from(Arc::new(witness));
-        flushed.as_mut().poll(&mut Context::from_waker(&witness))
-    });
-    // If the link is broken already, it ends soon.
-    flush.await.ok()?;
-    let seen = waker.lock().unwrap_or_else(PoisonError::into_inner);
-    *seen
-}
-
-/// Notes which task wakes.
-struct Witness {
-    seen: Arc<Mutex<Option<Id>>>,
-    waker: Waker,
-}
-
-impl Wake for Witness {
-    fn wake(self: Arc<Self>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = task::try_id();
-        self.waker.wake_by_ref();
+        listeners().retain(|listener| listener.reader != self.reader);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::lazy;
+
     use super::*;
 
     fn error(text: &str) -> Report {
@@ -137,12 +105,12 @@ mod tests {
     #[tokio::test]
     async fn reports_are_those_of_the_task_that_reads() {
         let (go, wait) = tokio::sync::oneshot::channel();
-        let link = tokio::spawn(async move {
+        let link = async move {
             let _ = wait.await;
             heard(error("mine"));
-        });
-        let reader = link.id();
-        let mut reports = listen(reader);
+        };
+        let (link, reader) = reader::spawned_by(lazy(|_| tokio::spawn(link))).await;
+        let mut reports = Reports::of(reader.clone());
         heard(error("of nobody"));
         tokio::spawn(async { heard(error("of another")) })
             .await
@@ -153,6 +121,6 @@ mod tests {
         assert!(reports.are_heard());
         assert_eq!(reports.next().await, Some(error("mine")));
         drop(reports);
-        assert!(!listeners().contains_key(&reader));
+        assert!(listeners().iter().all(|other| other.reader != reader));
     }
 }

@@ -1,8 +1,8 @@
 //! What async-nats tells through `tracing`, where its API says nothing: why a link broke, that a
-//! server sent an INFO, and all `-ERR`s.
+//! server sent an INFO, all `-ERR`s, and that it has read something.
 //!
 //! All of it is a hint. Without it links end and are made anew just so, only with less to say about it
-//! and a little later. The events are found by their level and the names of their fields; all others
+//! and a little later; but for one that a server floods without end, which would not end ([`reader`]). The events are found by their level and the names of their fields; all others
 //! stay switched off, so that they cost what they cost without a subscriber.
 //!
 //! With feature `trace` all events go to the log of their connection as well ([`words`]).
@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Once, OnceLock};
 
+use super::reader;
 use super::reports::{self, Report};
 use tokio::sync::watch;
 use tracing_core::field::{Field, Visit};
@@ -76,6 +77,8 @@ enum Topic {
     Info,
     /// A server sent an `-ERR`, or something cannot be read.
     Report,
+    /// Something came from a socket.
+    Read,
 }
 
 /// Whether an event is one of the transport.
@@ -94,6 +97,7 @@ impl Topic {
             Level::DEBUG if has("error") => Some(Topic::Disconnected),
             Level::TRACE if has("info") => Some(Topic::Info),
             Level::TRACE if has("error") => Some(Topic::Report),
+            Level::TRACE if has("bytes") => Some(Topic::Read),
             _ => None,
         }
     }
@@ -125,6 +129,7 @@ impl Subscriber for Listener {
             Some(Topic::Disconnected) => event.record(&mut Disconnected),
             Some(Topic::Report) => Complaint::of(event).tell(),
             Some(Topic::Info) if HANDSHAKE.try_with(|_| ()).is_err() => news().send_replace(()),
+            Some(Topic::Read) => reader::has_read(),
             _ => {}
         }
         if cfg!(feature = "trace") {

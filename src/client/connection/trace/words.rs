@@ -44,11 +44,13 @@ impl Visit for Words {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::lazy;
     use tracing_core::span::{Attributes, Id, Record};
     use tracing_core::{dispatcher, Dispatch, Metadata, Subscriber};
 
     use super::*;
-    use crate::client::connection::reports::listen;
+    use crate::client::connection::reader::spawned_by;
+    use crate::client::connection::reports::Reports;
 
     struct All;
 
@@ -74,14 +76,15 @@ mod tests {
     #[tokio::test]
     async fn a_line_for_each_event_but_those_with_secrets() {
         let (go, wait) = tokio::sync::oneshot::channel();
-        let link = tokio::spawn(async move {
+        let link = async move {
             let _ = wait.await;
             dispatcher::with_default(&Dispatch::new(All), || {
                 tracing::trace!(connect_info = "password", "write operation: CONNECT");
                 tracing::debug!(bytes = 3, from = %"here", "read {}", "it");
             });
-        });
-        let mut reports = listen(link.id());
+        };
+        let (link, reader) = spawned_by(lazy(|_| tokio::spawn(link))).await;
+        let mut reports = Reports::of(reader);
         go.send(()).unwrap();
         link.await.unwrap();
         let line = "transport: DEBUG read it bytes=3 from=here".to_owned();
