@@ -16,7 +16,7 @@
 #     -tclsh path               the tclsh that is measured (default: this one)
 #     -cpus 0-1                 keeps all processes, the server too, on these processors (taskset)
 #     -svg path                 the chart (default build/bench/performance.svg)
-#     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth
+#     -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth -allocations
 #                               the further measurements, instead of the table; -table adds it
 #     -base dir                 instead of all this: beside another build of the package, in dir (make bench-check)
 #     -most 1000000             for -growth: the most keys that are counted
@@ -30,10 +30,10 @@ namespace eval bench {
         -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 400000
         -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {} -most 1000000
     }
-    variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth}
+    variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth -allocations}
     variable Wanted {}
 }
-foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl growth.tcl check.tcl} {
+foreach bench::file {process.tcl clients.tcl table.tcl chart.tcl further.tcl growth.tcl allocations.tcl check.tcl} {
     source [file join $bench::Here $bench::file]
 }
 
