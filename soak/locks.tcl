@@ -71,7 +71,7 @@ proc ::locks::Note {line} {
 
 proc ::locks::Signal {name signal} {
     variable Holders
-    exec kill -$signal [pid [dict get $Holders($name) channel]]
+    exec /bin/sh -c "kill -$signal [pid [dict get $Holders($name) channel]]"
 }
 
 proc ::locks::names {} {

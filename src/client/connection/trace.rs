@@ -39,7 +39,7 @@ thread_local! {
 }
 
 tokio::task_local! {
-    /// Set while a handshake runs, whose INFO is no news.
+    /// Set while a handshake runs: its INFO is no news, and its time limit ends it.
     static HANDSHAKE: ();
 }
 
@@ -61,6 +61,11 @@ fn news() -> &'static watch::Sender<()> {
 /// Runs a handshake.
 pub(super) async fn handshake<F: std::future::Future>(attempt: F) -> F::Output {
     HANDSHAKE.scope((), attempt).await
+}
+
+/// Whether the task that is running does.
+fn shakes_hands() -> bool {
+    HANDSHAKE.try_with(|()| ()).is_ok()
 }
 
 /// Starts listening.
@@ -128,8 +133,8 @@ impl Subscriber for Listener {
         match Topic::of(event.metadata()) {
             Some(Topic::Disconnected) => event.record(&mut Disconnected),
             Some(Topic::Report) => Complaint::of(event).tell(),
-            Some(Topic::Info) if HANDSHAKE.try_with(|_| ()).is_err() => news().send_replace(()),
-            Some(Topic::Read) => reader::has_read(),
+            Some(Topic::Info) if !shakes_hands() => news().send_replace(()),
+            Some(Topic::Read) if !shakes_hands() => reader::has_read(),
             _ => {}
         }
         if cfg!(feature = "trace") {
