@@ -89,8 +89,10 @@ namespace eval ::t {
     }
     interp bgerror {} ::t::On_background_error
 
+    # Tcl tells of them in an idle event, which has its turn now.
     proc background_errors {} {
         variable Background_errors
+        update idletasks
         set errors $Background_errors
         set Background_errors {}
         return $errors
