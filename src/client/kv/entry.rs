@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_nats::header::{
-    HeaderName, HeaderValue, NATS_BATCH_COMMIT, NATS_BATCH_ID, NATS_MARKER_REASON, NATS_MESSAGE_TTL,
+    HeaderName, HeaderValue, NATS_BATCH_COMMIT, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_MARKER_REASON, NATS_MESSAGE_TTL,
 };
 use async_nats::Subject;
 use bytes::Bytes;
@@ -100,6 +101,7 @@ struct Said<'a> {
     reason: Option<&'a str>,
     ttl: Option<&'a str>,
     batch: Option<&'a str>,
+    batch_sequence: Option<&'a str>,
     commit: Option<&'a str>,
     increment: Option<&'a str>,
     sources: Option<&'a str>,
@@ -116,6 +118,8 @@ impl<'a> Said<'a> {
             self.ttl = value;
         } else if name == NATS_BATCH_ID.as_ref() as &str {
             self.batch = value;
+        } else if name == NATS_BATCH_SEQUENCE.as_ref() as &str {
+            self.batch_sequence = value;
         } else if name == NATS_BATCH_COMMIT.as_ref() as &str {
             self.commit = value;
         } else if name == count::INCREMENT.as_ref() as &str {
@@ -170,6 +174,10 @@ impl<'a> Said<'a> {
             reason,
             ttl: ttl.and_then(TimeToLive::read),
             batch: self.batch.map(Box::from),
+            batch_sequence: self
+                .batch_sequence
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default(),
             completes_batch: self.commit.is_some(),
         }
     }
@@ -181,6 +189,7 @@ struct Meaning {
     reason: Option<Reason>,
     ttl: Option<TimeToLive>,
     batch: Option<Box<str>>,
+    batch_sequence: u32,
     completes_batch: bool,
     count: Option<Box<Count>>,
 }
@@ -220,6 +229,8 @@ pub struct Entry {
     pub ttl: Option<TimeToLive>,
     /// The transaction that it is a part of.
     pub batch: Option<Box<str>>,
+    /// Which part of that it is, from 1; 0 if it is none.
+    pub batch_sequence: u32,
     /// It is the last part of that.
     pub completes_batch: bool,
     /// Of a counter, whose total is the value.
@@ -283,6 +294,7 @@ impl Entry {
             reason: Some(reason),
             ttl: None,
             batch: None,
+            batch_sequence: 0,
             completes_batch: false,
             count: None,
         };
@@ -329,6 +341,7 @@ impl Entry {
             reason: meaning.reason,
             ttl: meaning.ttl,
             batch: meaning.batch,
+            batch_sequence: meaning.batch_sequence,
             completes_batch: meaning.completes_batch,
             count: meaning.count,
             headers: None,

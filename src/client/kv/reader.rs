@@ -9,7 +9,7 @@ use super::filters::Filters;
 use super::handle::Bucket;
 use super::operations::Operations;
 use super::states::{States, WatchState};
-use super::transactions::Transactions;
+use super::transactions::{Part, Transactions};
 use super::watch_item::{WatchItem, WatchObserver};
 use super::watch_options::WatchOptions;
 use crate::client::connection::Hold;
@@ -74,7 +74,7 @@ impl Reader {
         let pending = delivery.pending;
         let (is_new, seen) = self.present.message(&delivery);
         let entry = Entry::from_delivery(delivery, &self.prefix, self.shown);
-        let is_last = self.follow_transaction(entry.as_ref(), pending);
+        self.follow_transaction(entry.as_ref(), pending);
         if let Some(mut entry) = entry.filter(|entry| is_new && self.wants(entry)) {
             entry.is_first = seen.is_first;
             self.remember(&entry);
@@ -83,20 +83,23 @@ impl Reader {
         self.end_if(seen.reached);
         let state = self.states.message(pending);
         self.stands(state);
-        if is_last {
-            self.close_transaction();
-        }
+        let complete = self.transactions.as_mut().and_then(Transactions::told);
+        self.items.extend(complete);
     }
 
-    /// Whether the message is the last one of its transaction.
-    fn follow_transaction(&mut self, entry: Option<&Entry>, pending: u64) -> bool {
+    fn follow_transaction(&mut self, entry: Option<&Entry>, pending: u64) {
         let Some(transactions) = &mut self.transactions else {
-            return false;
+            return;
         };
-        let batch = entry.and_then(|entry| entry.batch.as_deref());
-        let former = transactions.message(batch, pending);
+        let part = entry.and_then(|entry| {
+            entry.batch.as_deref().map(|batch| Part {
+                batch,
+                sequence: entry.batch_sequence,
+                is_last: entry.completes_batch,
+            })
+        });
+        let former = transactions.message(part, pending);
         self.items.extend(former);
-        entry.is_some_and(|entry| entry.completes_batch)
     }
 
     fn close_transaction(&mut self) {
@@ -487,11 +490,14 @@ mod tests {
         );
     }
 
+    /// `batch`: its id and the number of the part.
     fn part(key: &str, stream_seq: u64, pending: u64, batch: &str, completes: bool) -> Item {
         let mut item = put(key, stream_seq, pending);
         if let Item::Message(delivery) = &mut item {
+            let (id, sequence) = batch.split_at(1);
             let mut headers = HeaderMap::new();
-            headers.insert("Nats-Batch-Id", batch);
+            headers.insert("Nats-Batch-Id", id);
+            headers.insert("Nats-Batch-Sequence", sequence);
             if completes {
                 headers.insert("Nats-Batch-Commit", "1");
             }
@@ -509,13 +515,13 @@ mod tests {
         let (mut reader, notes) = reader(DeliverPolicy::LastPerSubject, false);
         reader.take(created(2, Opening::First));
         reader.take(put("x", 1, 1));
-        reader.take(part("a", 2, 2, "t", false));
+        reader.take(part("a", 2, 2, "t1", false));
         // The end of current data, in the midst of it.
-        reader.take(part("b", 3, 1, "t", false));
+        reader.take(part("b", 3, 1, "t2", false));
         assert_eq!(notes.read_all(), "x=1");
-        reader.take(part("c", 4, 0, "t", true));
+        reader.take(part("c", 4, 0, "t3", true));
         assert_eq!(notes.read_all(), "[a=2 end (current) b=3 c=4]");
-        reader.take(part("d", 5, 0, "u", true));
+        reader.take(part("d", 5, 0, "u1", true));
         assert_eq!(notes.read_all(), "d=5");
     }
 
@@ -524,22 +530,22 @@ mod tests {
         let (mut reader, notes) = reader(DeliverPolicy::All, false);
         reader.take(created(0, Opening::First));
         assert_eq!(notes.read(), "end");
-        reader.take(part("a", 1, 2, "t", false));
-        reader.take(part("b", 2, 2, "t", false));
+        reader.take(part("a", 1, 2, "t1", false));
+        reader.take(part("b", 2, 2, "t2", false));
         assert_eq!(reader.waits_until(), None);
-        reader.take(part("c", 4, 1, "u", false));
-        assert_eq!(notes.read(), "[a=1 b=2]");
+        // It may have been replaced by what comes now.
+        reader.take(part("c", 4, 1, "u1", false));
         reader.take(put("d", 5, 0));
-        assert_eq!(notes.read(), "c=4 d=5");
-        reader.take(part("e", 6, 0, "v", false));
-        reader.take(part("f", 7, 0, "v", false));
+        assert_eq!(notes.read(), "[a=1 b=2 c=4 d=5]");
+        reader.take(part("e", 6, 0, "v1", false));
+        reader.take(part("f", 7, 0, "v2", false));
         assert!(reader.waits_until().is_some());
         reader.waited();
         assert_eq!(notes.read(), "[e=6 f=7]");
-        reader.take(part("g", 8, 1, "w", false));
+        reader.take(part("g", 8, 1, "w1", false));
         reader.take(Item::CaughtUp);
         assert_eq!(notes.read(), "g=8");
-        reader.take(part("h", 9, 0, "x", false));
+        reader.take(part("h", 9, 0, "x1", false));
         reader.changed(Change::Resetting);
         assert_eq!(notes.read(), "h=9");
     }
@@ -549,9 +555,9 @@ mod tests {
         let (mut reader, notes) = reader(DeliverPolicy::All, false);
         reader.filters = Filters::of(&["a.*", "*.b"]);
         reader.take(created(0, Opening::First));
-        reader.take(part("a.a", 1, 0, "t", false));
-        reader.take(part("b.b", 2, 0, "t", false));
-        reader.take(part("c.c", 3, 0, "t", true));
+        reader.take(part("a.a", 1, 0, "t1", false));
+        reader.take(part("b.b", 2, 0, "t2", false));
+        reader.take(part("c.c", 3, 0, "t3", true));
         assert_eq!(notes.read(), "end [a.a=1 b.b=2]");
     }
 }

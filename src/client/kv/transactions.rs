@@ -1,7 +1,9 @@
 //! Entries of a transaction are held until the last one is there, so that they are told together.
 //!
 //! The server stores the messages of an atomic batch ([ADR-50]) one right after the other, and a consumer delivers them
-//! one by one. The last one says so, but it may have been replaced meanwhile, or its key is none of those watched.
+//! one by one. The last one says so. But parts of a transaction may be missing: they are of no key that is watched, or
+//! they were replaced before they could be delivered. What has replaced them comes later, so until the server has
+//! nothing more, or for a while, all that comes is held together with the rest.
 //!
 //! [ADR-50]: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md
 
@@ -12,46 +14,102 @@ use super::watch_item::WatchItem;
 /// How long the rest of a transaction is waited for, if the server has nothing more.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long what has replaced missing parts is waited for, if the server has more and more.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// How many items may be held for that: as many as a transaction has at most.
+const MOST: usize = 1000;
+
 /// The transaction of which entries are coming, if any.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
     open: Option<Open>,
 }
 
+/// What a message is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    pub(super) batch: &'a str,
+    /// From 1.
+    pub(super) sequence: u32,
+    pub(super) is_last: bool,
+}
+
 #[derive(Debug)]
 struct Open {
+    /// Empty: the latest message was no part of any.
     batch: Box<str>,
+    /// The latest part of that.
+    sequence: u32,
+    /// The latest message was the last part.
+    is_over: bool,
+    /// Some part of this or of one before is missing.
+    has_gaps: bool,
     held: Vec<WatchItem>,
+    since: Instant,
     /// When its latest message came.
     heard: Instant,
     /// Messages that the server had left after that.
     pending: u64,
 }
 
-impl Transactions {
-    /// A message is about to be told, one of a batch or not, after which so many are left. Returns what was held, if
-    /// this is not a part of it.
-    pub(super) fn message(&mut self, batch: Option<&str>, pending: u64) -> Option<WatchItem> {
-        let (Some(batch), open) = (batch, &mut self.open) else {
-            return self.close();
-        };
-        let heard = Instant::now();
-        match open {
-            Some(open) if *open.batch == *batch => {
-                (open.heard, open.pending) = (heard, pending);
-                None
-            }
-            _ => {
-                let former = self.close();
-                self.open = Some(Open {
-                    batch: batch.into(),
-                    held: Vec::new(),
-                    heard,
-                    pending,
-                });
-                former
-            }
+impl Open {
+    fn new(pending: u64) -> Open {
+        let now = Instant::now();
+        Open {
+            batch: Box::default(),
+            sequence: 0,
+            is_over: true,
+            has_gaps: false,
+            held: Vec::new(),
+            since: now,
+            heard: now,
+            pending,
         }
+    }
+
+    fn message(&mut self, part: Option<Part>, pending: u64) {
+        (self.heard, self.pending) = (Instant::now(), pending);
+        let Some(part) = part else {
+            self.has_gaps |= !self.is_over;
+            (self.batch, self.is_over) = (Box::default(), true);
+            return;
+        };
+        if *self.batch != *part.batch {
+            self.has_gaps |= !self.is_over;
+            (self.batch, self.sequence) = (part.batch.into(), 0);
+        }
+        self.has_gaps |= part.sequence != self.sequence + 1;
+        (self.sequence, self.is_over) = (part.sequence, part.is_last);
+    }
+
+    /// Whether enough was waited for.
+    fn is_full(&self) -> bool {
+        self.held.len() >= MOST || self.since.elapsed() >= LIMIT
+    }
+
+    /// Whether nothing is missing, or nothing that could take its place is to come.
+    fn is_complete(&self) -> bool {
+        self.is_over && (!self.has_gaps || self.pending == 0)
+    }
+}
+
+impl Transactions {
+    /// A message is about to be told, a part of a transaction or not, after which so many are left. Returns what was
+    /// held, if it cannot be held any longer.
+    pub(super) fn message(&mut self, part: Option<Part>, pending: u64) -> Option<WatchItem> {
+        let is_full = self.open.as_ref().is_some_and(|open| {
+            let goes_on = part.is_some_and(|part| *open.batch == *part.batch);
+            !goes_on && open.is_full()
+        });
+        let former = if is_full { self.close() } else { None };
+        if self.open.is_none() && part.is_some() {
+            self.open = Some(Open::new(pending));
+        }
+        if let Some(open) = &mut self.open {
+            open.message(part, pending);
+        }
+        former
     }
 
     /// Holds an item, if a transaction is open; else gives it back.
@@ -62,6 +120,14 @@ impl Transactions {
                 open.held.push(item);
                 None
             }
+        }
+    }
+
+    /// A message was told. Returns what was held, if that is complete now.
+    pub(super) fn told(&mut self) -> Option<WatchItem> {
+        match &self.open {
+            Some(open) if open.is_complete() => self.close(),
+            _ => None,
         }
     }
 
@@ -76,8 +142,12 @@ impl Transactions {
 
     /// When to close it, if nothing comes. While the server has more, that may be the rest; it says when it has not.
     pub(super) fn waits_until(&self) -> Option<Instant> {
-        let open = self.open.as_ref().filter(|open| open.pending == 0)?;
-        Some(open.heard + PATIENCE)
+        let open = self.open.as_ref()?;
+        match (open.pending, open.has_gaps) {
+            (0, _) => Some(open.heard + PATIENCE),
+            (_, true) => Some(open.since + LIMIT),
+            _ => None,
+        }
     }
 }
 
@@ -93,39 +163,87 @@ mod tests {
         }
     }
 
-    fn open(batch: &str, held: usize) -> Transactions {
-        let mut transactions = Transactions::default();
-        assert_eq!(count(transactions.message(Some(batch), 1)), 0);
-        for _ in 0..held {
-            assert!(transactions.hold(WatchItem::EndOfData).is_none());
+    const NOTHING: [usize; 0] = [];
+
+    fn part(batch: &str, sequence: u32) -> Option<Part<'_>> {
+        Some(Part {
+            batch,
+            sequence,
+            is_last: sequence == 3,
+        })
+    }
+
+    /// Takes messages, each of which is told, after which so many are left; how many are told together in the end.
+    fn told(transactions: &mut Transactions, messages: &[(Option<Part>, u64)]) -> Vec<usize> {
+        let mut all = Vec::new();
+        for (part, pending) in messages {
+            all.push(count(transactions.message(*part, *pending)));
+            all.push(match transactions.hold(WatchItem::EndOfData) {
+                None => 0,
+                Some(_) => 1,
+            });
+            all.push(count(transactions.told()));
         }
-        transactions
+        all.retain(|count| *count > 0);
+        all
     }
 
     #[test]
     fn nothing_is_held_outside_of_transactions() {
         let mut transactions = Transactions::default();
-        assert!(transactions.message(None, 0).is_none());
-        assert!(transactions.hold(WatchItem::EndOfData).is_some());
+        assert_eq!(told(&mut transactions, &[(None, 1), (None, 0)]), [1, 1]);
         assert!(transactions.waits_until().is_none());
     }
 
     #[test]
-    fn another_message_ends_a_transaction() {
-        assert_eq!(count(open("a", 2).message(None, 0)), 2);
-        let mut transactions = open("a", 3);
-        assert_eq!(count(transactions.message(Some("a"), 0)), 0);
-        assert_eq!(count(transactions.message(Some("b"), 0)), 3);
-        assert!(transactions.hold(WatchItem::EndOfData).is_none());
+    fn a_transaction_without_gaps_is_told_at_its_end() {
+        let mut transactions = Transactions::default();
+        let messages = [part("a", 1), part("a", 2), part("a", 3), None, part("b", 1)];
+        let messages = messages.map(|part| (part, 9));
+        assert_eq!(told(&mut transactions, &messages), [3, 1]);
+        assert!(transactions.waits_until().is_none());
         assert_eq!(count(transactions.close()), 1);
         assert_eq!(count(transactions.close()), 0);
     }
 
     #[test]
+    fn what_may_have_replaced_missing_parts_belongs_to_it() {
+        for missing in [
+            // At its beginning, in the midst, at its end.
+            [part("a", 2), part("a", 3), part("b", 1)],
+            [part("a", 1), part("a", 3), part("b", 1)],
+            [part("a", 1), part("a", 2), part("b", 1)],
+        ] {
+            let mut transactions = Transactions::default();
+            assert_eq!(
+                told(&mut transactions, &missing.map(|part| (part, 9))),
+                NOTHING
+            );
+            let rest = [(part("b", 2), 9), (part("b", 3), 1)];
+            assert_eq!(told(&mut transactions, &rest), NOTHING);
+            assert!(transactions.waits_until() > Some(Instant::now() + PATIENCE));
+            assert_eq!(told(&mut transactions, &[(None, 0), (None, 0)]), [6, 1]);
+        }
+    }
+
+    #[test]
+    fn not_for_ever() {
+        let mut transactions = Transactions::default();
+        let many = vec![(part("a", 2), 9); MOST];
+        assert_eq!(told(&mut transactions, &many), NOTHING);
+        assert_eq!(told(&mut transactions, &[(part("a", 3), 9)]), NOTHING);
+        assert_eq!(told(&mut transactions, &[(None, 9)]), [MOST + 1, 1]);
+        assert_eq!(told(&mut transactions, &[(part("a", 2), 9)]), NOTHING);
+        transactions.open.as_mut().unwrap().since -= LIMIT;
+        assert_eq!(told(&mut transactions, &[(part("b", 1), 9)]), [1]);
+    }
+
+    #[test]
     fn the_rest_is_waited_for_only_if_nothing_else_is_to_come() {
-        let mut transactions = open("a", 1);
+        let mut transactions = Transactions::default();
+        told(&mut transactions, &[(part("a", 1), 1)]);
         assert!(transactions.waits_until().is_none());
-        transactions.message(Some("a"), 0);
+        told(&mut transactions, &[(part("a", 2), 0)]);
         assert!(transactions.waits_until() > Some(Instant::now()));
     }
 }
