@@ -12,7 +12,7 @@
 #     -rounds 5  -keys 100000  -payload 128  -inflight 64
 #     -sequential 10000  -concurrent 100000  -messages 400000     operations of a case of that kind
 #     -cases {put get ...}      some of the cases only
-#     -clients {limit raw tcl py js}  those that cannot be installed are left out
+#     -clients {limit raw c tcl py js}  those that cannot be installed are left out
 #     -tclsh path               the tclsh that is measured (default: this one)
 #     -cpus 0-1                 keeps all processes, the server too, on these processors (taskset)
 #     -svg path                 the chart (default build/bench/performance.svg)
@@ -28,7 +28,7 @@ namespace eval bench {
     variable Root [file dirname $Here]
     variable Options {
         -rounds 5 -keys 100000 -payload 128 -inflight 64 -sequential 10000 -concurrent 100000 -messages 400000
-        -cases {} -clients {limit raw tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {} -most 1000000
+        -cases {} -clients {limit raw c tcl py js} -tclsh {} -cpus {} -svg {} -pure {} -base {} -most 1000000
     }
     variable Switches {-table -scaling -memory -idle -latency -load -flush -patterns -service -modify -many -transfer -objects -growth -allocations}
     variable Wanted {}

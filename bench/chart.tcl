@@ -1,7 +1,7 @@
 # The chart: operations a second of each client on a logarithmic scale, a group of bars a case. Plain SVG.
 
 namespace eval bench {
-    variable Colors {limit #57606a raw #9aa5b1 tcl #1f6feb py #d9a514 js #3f9142}
+    variable Colors {limit #57606a raw #9aa5b1 c #8250df tcl #1f6feb py #d9a514 js #3f9142}
 }
 
 proc bench::chart {path cases names medians} {
@@ -22,7 +22,7 @@ proc bench::chart {path cases names medians} {
     set x $left
     foreach name $names {
         lappend svg [Box $x 12 12 12 [dict get $Colors $name]] [Text [expr {$x + 18}] 22 start [dict get $Names $name]]
-        incr x 112
+        incr x [expr {($width - $left) / [llength $names]}]
     }
     for {set decade $low} {$decade <= $high} {incr decade} {
         set x [Position [expr {10.0 ** $decade}] $low $high $left $plot]

@@ -22,6 +22,19 @@ proc bench::client {name} {
             }
             return [list $python [file join $Here peers nats_py.py]]
         }
+        c {
+            set root [work natsc]
+            set lib [file join $root root usr lib x86_64-linux-gnu]
+            if {![file exists [file join $lib libnats.so]]} {
+                run [list [file join $Root tools debian-packages] bookworm amd64 [file join $root root] libnats-dev libnats3.4 \
+                    libprotobuf-c1]
+            }
+            set program [file join $root bench-nats-c]
+            # The search path is that of the library's own libraries, too.
+            run [list cc -O2 -o $program [file join $Here peers nats_c.c] -I[file join $root root usr include] -L$lib -lnats \
+                -lpthread -Wl,-rpath,$lib,--disable-new-dtags,--allow-shlib-undefined]
+            return [list $program]
+        }
         js {
             set modules [work js]
             if {![file exists [file join $modules node_modules @nats-io kv]]} {

@@ -20,10 +20,10 @@ namespace eval bench {
         respond {{answers to %inflight requests at a time} -concurrent {} 0.8}
         pull    {{pull consumer, each acknowledged} {} {} 0.8}
     }
-    variable Names {limit {the limit} raw {async-nats} tcl {this package} py nats-py js nats.js}
+    variable Names {limit {the limit} raw {async-nats} c nats.c tcl {this package} py nats-py js nats.js}
     # What a client does not offer, or was not written for.
     variable Missing {
-        limit {many request respond pull} raw {rtt} py {history publish many rtt request respond pull}
+        limit {many request respond pull} raw {rtt} c {array history pull} py {history publish many rtt request respond pull}
         js {publish many rtt request respond pull}
     }
 }
