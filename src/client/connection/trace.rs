@@ -1,9 +1,10 @@
 //! What async-nats tells through `tracing`, where its API says nothing: why a link broke, that a
 //! server sent an INFO, all `-ERR`s, and that it has read something.
 //!
-//! All of it is a hint. Without it links end and are made anew just so, only with less to say about it
-//! and a little later; but for one that a server floods without end, which would not end ([`reader`]). The events are found by their level and the names of their fields; all others
-//! stay switched off, so that they cost what they cost without a subscriber.
+//! All of it is a hint. Without it links end and are made anew just so, only with less to say about it and a little
+//! later; but for one that a server floods without end, which would not end ([`reader`]). The events are found by their
+//! level and the names of their fields; all others stay switched off, so that they cost what they cost without a
+//! subscriber.
 //!
 //! With feature `trace` all events go to the log of their connection as well ([`words`]).
 

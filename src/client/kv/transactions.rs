@@ -37,8 +37,8 @@ pub(super) struct Part<'a> {
 
 #[derive(Debug)]
 struct Open {
-    /// Empty: the latest message was no part of any.
-    batch: Box<str>,
+    /// That of the latest message, if it was a part of any.
+    batch: Option<Box<str>>,
     /// The latest part of that.
     sequence: u32,
     /// The latest message was the last part.
@@ -54,33 +54,31 @@ struct Open {
 }
 
 impl Open {
-    fn new(pending: u64) -> Open {
+    fn new() -> Open {
         let now = Instant::now();
         Open {
-            batch: Box::default(),
+            batch: None,
             sequence: 0,
             is_over: true,
             has_gaps: false,
             held: Vec::new(),
             since: now,
             heard: now,
-            pending,
+            pending: 0,
         }
     }
 
     fn message(&mut self, part: Option<Part>, pending: u64) {
         (self.heard, self.pending) = (Instant::now(), pending);
-        let Some(part) = part else {
+        let batch = part.map(|part| part.batch);
+        if batch != self.batch.as_deref() {
             self.has_gaps |= !self.is_over;
-            (self.batch, self.is_over) = (Box::default(), true);
-            return;
-        };
-        if *self.batch != *part.batch {
-            self.has_gaps |= !self.is_over;
-            (self.batch, self.sequence) = (part.batch.into(), 0);
+            (self.batch, self.sequence, self.is_over) = (batch.map(Box::from), 0, true);
         }
-        self.has_gaps |= part.sequence != self.sequence + 1;
-        (self.sequence, self.is_over) = (part.sequence, part.is_last);
+        if let Some(part) = part {
+            self.has_gaps |= Some(part.sequence) != self.sequence.checked_add(1);
+            (self.sequence, self.is_over) = (part.sequence, part.is_last);
+        }
     }
 
     /// Whether enough was waited for.
@@ -99,12 +97,12 @@ impl Transactions {
     /// held, if it cannot be held any longer.
     pub(super) fn message(&mut self, part: Option<Part>, pending: u64) -> Option<WatchItem> {
         let is_full = self.open.as_ref().is_some_and(|open| {
-            let goes_on = part.is_some_and(|part| *open.batch == *part.batch);
+            let goes_on = part.is_some_and(|part| open.batch.as_deref() == Some(part.batch));
             !goes_on && open.is_full()
         });
         let former = if is_full { self.close() } else { None };
         if self.open.is_none() && part.is_some() {
-            self.open = Some(Open::new(pending));
+            self.open = Some(Open::new());
         }
         if let Some(open) = &mut self.open {
             open.message(part, pending);
@@ -213,6 +211,8 @@ mod tests {
             [part("a", 2), part("a", 3), part("b", 1)],
             [part("a", 1), part("a", 3), part("b", 1)],
             [part("a", 1), part("a", 2), part("b", 1)],
+            // No server counts so far.
+            [part("a", u32::MAX), part("a", 0), part("b", 1)],
         ] {
             let mut transactions = Transactions::default();
             assert_eq!(
