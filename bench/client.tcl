@@ -119,18 +119,19 @@ namespace eval bench {
         return $Count
     }
 
-    # A list of messages to the stream of the bucket, as fast as it stores them.
+    # Lists of messages to the stream of the bucket, as fast as it stores them.
     proc case_many {read write} {
         variable Js
         variable Count
         variable Payload
         variable Written
         variable Write
+        set size [expr {min($Count, 10000)}]
         set messages {}
-        for {set i 0} {$i < $Written} {incr i} {
-            lappend messages [nats::msg create \$KV.$Write.[key $i] -data $Payload]
+        for {set i 0} {$i < $size} {incr i} {
+            lappend messages [nats::msg create \$KV.$Write.[key [expr {$i % $Written}]] -data $Payload]
         }
-        for {set done 0} {$done < $Count} {incr done $Written} { $Js publish_many $messages }
+        for {set done 0} {$done < $Count} {incr done $size} { $Js publish_many $messages }
         return $done
     }
 

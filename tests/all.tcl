@@ -13,7 +13,7 @@ namespace eval ::all {
     variable Directory [file dirname [file normalize [info script]]]
     variable Nothing [expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}]
     # More than processors: tests wait for most of their time.
-    variable Options {-jobs 8 -limit 300 -file *.test -notfile {}}
+    variable Options {-jobs 6 -limit 300 -file *.test -notfile {}}
     # These begin, so that none of them is left alone at the end.
     variable Long {memory.test chaos.test browser_large.test browser_entry.test kv_lock.test core_outbound.test kv_election.test}
     variable Passed_on {}

@@ -61,6 +61,15 @@ proc ::kvt::jetstream_cluster {} {
     }
 }
 
+# The result of a script, once a cluster has carried it out. Without a leader it keeps silent or says no; on a busy machine
+# it may take its time to agree on one, and lose it again.
+proc ::kvt::in_cluster {script} {
+    for {set deadline [expr {[clock seconds] + 120}]} 1 {t::pause 100} {
+        if {![catch {uplevel 1 $script} result options]} { return $result }
+        if {[clock seconds] > $deadline} { return -options $options $result }
+    }
+}
+
 proc ::kvt::Listens_for_routes {server} {
     if {[nats::server state $server] ne "running"} { error "a server has ended" }
     regexp {Listening for route connections} [nats::server log $server]

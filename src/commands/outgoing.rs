@@ -69,17 +69,25 @@ impl Fields {
         let pairs = msg
             .to_dict()
             .ok_or_else(|| invalid_arg(format!("Invalid message {}", msg.text())))?;
-        let field = |name: &str| {
-            let found = pairs.iter().find(|(key, _)| key.text() == name);
-            found.map_or_else(Obj::empty, |(_, value)| value.clone())
+        let none = Obj::empty();
+        let mut fields = Fields {
+            header: none.clone(),
+            data: none.clone(),
+            subject: none.clone(),
+            reply: none.clone(),
+            sub_id: none,
         };
-        Ok(Fields {
-            header: field("header"),
-            data: field("data"),
-            subject: field("subject"),
-            reply: field("reply"),
-            sub_id: field("sub_id"),
-        })
+        for (key, value) in pairs {
+            match &*key.text() {
+                "header" => fields.header = value,
+                "data" => fields.data = value,
+                "subject" => fields.subject = value,
+                "reply" => fields.reply = value,
+                "sub_id" => fields.sub_id = value,
+                _ => {}
+            }
+        }
+        Ok(fields)
     }
 
     /// What a request does with a reply subject of the message: its own inbox takes the place.

@@ -7,7 +7,7 @@ use crate::client::connection::{Credentials, ServerEntry, ServerInfo, Traffic};
 use crate::client::error::Error;
 use crate::client::headers::Headers;
 use crate::client::jetstream::metadata::Metadata;
-use crate::client::jetstream::{units, ApiError, Failure, StoredMessage};
+use crate::client::jetstream::{units, ApiError, Failure, Stored, StoredMessage};
 use crate::client::kv::{Entry, Integer, Operation, TimeToLive, WatchState};
 use crate::client::message::{Delivered, HeaderMap, Message};
 use crate::client::object::meta::Target;
@@ -47,6 +47,17 @@ pub fn api_error(error: &ApiError) -> Obj {
         (&word("err_code"), Obj::from(error.err_code)),
         (&word("errorMessage"), Obj::from(&*error.description)),
     ])
+}
+
+/// What a stream said of a message that it has stored: `stream seq`, and what else the server says.
+pub fn stored(stored: &Stored) -> Obj {
+    match stored {
+        Stored::At(stream, sequence) => Obj::record([
+            (&word("stream"), Obj::from(&**stream)),
+            (&word("seq"), Obj::from(*sequence)),
+        ]),
+        Stored::Whole(acknowledgement) => json_dict(acknowledgement),
+    }
 }
 
 /// Why one of several messages may not be stored: `error`, a dict as that of [`api_error`]. Where no stream has said

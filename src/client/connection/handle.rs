@@ -14,6 +14,7 @@ use super::gather::{self, Gather};
 use super::info::ServerInfo;
 use super::inner::Inner;
 use super::link::Link;
+use super::pipeline::Pipeline;
 use super::publish::Publish;
 use super::server::ServerEntry;
 use super::settings::Settings;
@@ -330,6 +331,11 @@ impl Connection {
         timeout: Option<Duration>,
     ) -> BoxFuture<'static, Result<Message>> {
         requests::request(&self.0, message, timeout)
+    }
+
+    /// For requests of which many are to be in flight.
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline::new(self.0.clone())
     }
 
     /// Publishes a request for several replies, up to `max` of them (0: any number).

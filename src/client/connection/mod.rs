@@ -32,6 +32,7 @@
 //! | `subscriptions` | subscriptions and the tasks that hand over their messages |
 //! | `waiters` | who waits for a message on an inbox |
 //! | `requests` | requests and pings |
+//! | `pipeline` | requests of which many are in flight |
 //! | `pause` | a wait that ends with the connection |
 //! | `gather` | requests that want several replies |
 //! | `reports` | every `-ERR` of a link |
@@ -71,6 +72,7 @@ mod outgoing;
 mod owner;
 mod pause;
 mod permissions;
+mod pipeline;
 mod pool;
 mod publish;
 mod reader;
@@ -100,6 +102,7 @@ pub use handle::Connection;
 pub use hold::Hold;
 pub use identity::{AskIdentity, Identity};
 pub use info::ServerInfo;
+pub use pipeline::Pipeline;
 pub use publish::Publish;
 pub use server::{Credentials, ServerEntry};
 pub use settings::{AskPassphrase, ReconnectDelay, Settings};

@@ -25,7 +25,7 @@ use super::inner::Inner;
 use super::owner::Owner;
 use super::publish::Publish;
 use super::state::{self, State};
-use super::waiters::{closed, new_inbox, timed_out, Waiter, DEFAULT_INBOX_PREFIX};
+use super::waiters::{closed, new_inbox, timed_out, Answer, Waiter, DEFAULT_INBOX_PREFIX};
 use crate::client::error::{Code, Error, Result};
 use crate::client::subject;
 
@@ -130,17 +130,14 @@ impl State {
         }
     }
 
-    fn request(
-        &mut self,
-        mut message: Publish,
-    ) -> Result<(u64, oneshot::Receiver<Result<Message>>)> {
+    /// Sends a request, and returns the key of who waits for its answer.
+    pub(super) fn request(&mut self, mut message: Publish, answer: Answer) -> Result<u64> {
         self.check_accepting()?;
         self.check_publish(&message)?;
         self.check_request(&message)?;
         self.check_inbox(&message.subject)?;
         self.check_answerable()?;
         self.subscribe_inboxes();
-        let (answer, receiver) = oneshot::channel();
         let subject = message.subject.clone();
         let key = self.waiters.add(Waiter::Request { answer, subject });
         message.reply = Some(self.waiters.inbox(key));
@@ -148,7 +145,7 @@ impl State {
             self.waiters.remove(key);
             return Err(error);
         }
-        Ok((key, receiver))
+        Ok(key)
     }
 
     fn ping(&mut self) -> Result<(u64, oneshot::Receiver<Result<()>>)> {
@@ -185,8 +182,9 @@ pub(super) fn request(
 ) -> BoxFuture<'static, Result<Message>> {
     let subject = message.subject.clone();
     let limit = timeout.and_then(deadline);
-    let started = connection.with(|state| state.request(message));
-    let pending = started.map(|(key, answer)| Pending::new(connection, key, answer));
+    let (sender, answer) = oneshot::channel();
+    let started = connection.with(|state| state.request(message, Answer::Alone(sender)));
+    let pending = started.map(|key| Pending::new(connection, key, answer));
     Box::pin(async move {
         let outcome = pending?.wait(limit).await;
         outcome.unwrap_or_else(|| Err(timed_out(&subject)))

@@ -5,7 +5,7 @@
 use async_nats::{Message, StatusCode, Subject};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::hold::Hold;
 use super::publish::Publish;
@@ -34,7 +34,7 @@ pub(super) enum End {
 /// Who waits for a message on an inbox.
 pub(super) enum Waiter {
     Request {
-        answer: oneshot::Sender<Result<Message>>,
+        answer: Answer,
         /// Where it was asked.
         subject: Subject,
     },
@@ -51,11 +51,28 @@ pub(super) enum Waiter {
     },
 }
 
+/// Where the answer of a request goes.
+pub(super) enum Answer {
+    Alone(oneshot::Sender<Result<Message>>),
+    /// To one who has made several and numbered them.
+    Numbered(u64, mpsc::UnboundedSender<(u64, Result<Message>)>),
+}
+
+impl Answer {
+    /// Whoever waited may have given up, so the results do not matter.
+    fn send(self, outcome: Result<Message>) {
+        match self {
+            Answer::Alone(waiter) => drop(waiter.send(outcome)),
+            Answer::Numbered(number, waiter) => drop(waiter.send((number, outcome))),
+        }
+    }
+}
+
 impl Waiter {
     /// Passes on what arrived. Whoever waited may have given up, so the results do not matter.
     pub(super) fn answer(self, message: Message) {
         match self {
-            Waiter::Request { answer, .. } => drop(answer.send(Ok(message))),
+            Waiter::Request { answer, .. } => answer.send(Ok(message)),
             Waiter::Ping(sender) => drop(sender.send(Ok(()))),
             Waiter::Gather { .. } | Waiter::Arrival(_) | Waiter::Pause(_) => {}
         }
@@ -70,7 +87,7 @@ impl Waiter {
 
     pub(super) fn fail(self, error: Error) {
         match self {
-            Waiter::Request { answer, .. } => drop(answer.send(Err(error))),
+            Waiter::Request { answer, .. } => answer.send(Err(error)),
             Waiter::Ping(answer) => drop(answer.send(Err(error))),
             Waiter::Gather { end, .. } | Waiter::Pause(end) => drop(end.send(error)),
             // What is wrong with the connection ends the subscriptions, too.
@@ -158,6 +175,13 @@ impl Waiters {
         let waiter = self.waiters.remove(&key);
         self.let_go();
         waiter
+    }
+
+    /// A request has waited for too long, unless it does not wait any more.
+    pub(super) fn time_out(&mut self, key: u64) {
+        if let Some(Waiter::Request { answer, subject }) = self.remove(key) {
+            answer.send(Err(timed_out(&subject)));
+        }
     }
 
     /// Keeps a connection from closing until nobody waits any more.
@@ -276,6 +300,7 @@ mod tests {
         let (sender, _ping) = oneshot::channel();
         let ping = requests.add(Waiter::Ping(sender));
         let (answer, _request) = oneshot::channel();
+        let answer = Answer::Alone(answer);
         let subject = Subject::from("a");
         let request = requests.add(Waiter::Request { answer, subject });
         assert!(requests.denied_ping("a").is_none());

@@ -20,6 +20,11 @@ impl Deadline {
         Deadline(Instant::now().checked_add(time))
     }
 
+    /// The moment; none if that never comes.
+    pub(super) fn end(self) -> Option<Instant> {
+        self.0
+    }
+
     /// Whichever comes first.
     pub fn or(self, other: Deadline) -> Deadline {
         Deadline(match (self.0, other.0) {

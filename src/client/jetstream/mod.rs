@@ -64,6 +64,6 @@ pub(crate) use follow::Following;
 pub(crate) use latest::Latest;
 pub(crate) use present::Present;
 pub(crate) use publish::sequence;
-pub use publish_many::{Acknowledgement, Failure, Pace};
+pub use publish_many::{Acknowledgement, Failure, Pace, Stored};
 pub(crate) use several::Selection;
 pub use stored::{DirectQuery, StoredMessage};

@@ -51,6 +51,27 @@ impl JetStream {
         }
     }
 
+    /// As [`JetStream::request`], after the first try, which has ended in `error`: nobody has listened.
+    ///
+    /// # Errors
+    /// Those of [`JetStream::request`].
+    pub(super) async fn request_again(
+        &self,
+        publish: Publish,
+        deadline: Deadline,
+        error: Error,
+        check: fn(Message) -> Result<Message>,
+    ) -> Result<Message> {
+        let attempt = Attempt {
+            connection: self.connection.clone(),
+            publish,
+            deadline,
+            check,
+        };
+        let again = || attempt.send();
+        repeat(&attempt.connection, self.retries, deadline, error, again).await
+    }
+
     /// Makes an attempt of a call again while nobody listens, as requests do. `error` is that of the first one.
     ///
     /// # Errors

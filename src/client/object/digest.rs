@@ -7,6 +7,7 @@ use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, JoinHandle};
 
+use super::lot::Lot;
 use crate::client::blocking::outcome;
 use crate::client::error::Result;
 
@@ -16,8 +17,8 @@ const PREFIX: &str = "SHA-256=";
 /// From so many bytes on they are summed up beside the network's thread, which has enough to do with them.
 const MANY: usize = 1024 * 1024;
 
-/// Chunks that may wait to be summed up.
-const WAITING: usize = 16;
+/// Lots that may wait to be summed up.
+const WAITING: usize = 4;
 
 /// A digest in the making.
 pub(super) enum Digest {
@@ -27,7 +28,8 @@ pub(super) enum Digest {
 }
 
 pub(super) struct Beside {
-    chunks: mpsc::Sender<Bytes>,
+    lot: Lot,
+    lots: mpsc::Sender<Vec<Bytes>>,
     sum: JoinHandle<Result<Context>>,
 }
 
@@ -46,8 +48,7 @@ impl Digest {
                     *self = Digest::Beside(Beside::begin((**context).clone()));
                 }
             }
-            // Nobody takes them if that thread has panicked, which `finish` tells.
-            Digest::Beside(beside) => drop(beside.chunks.send(bytes.clone()).await),
+            Digest::Beside(beside) => beside.add(bytes.clone()).await,
         }
     }
 
@@ -58,10 +59,7 @@ impl Digest {
     pub(super) async fn finish(self) -> Result<String> {
         Ok(text(match self {
             Digest::Here(context, _) => *context,
-            Digest::Beside(Beside { chunks, sum }) => {
-                drop(chunks);
-                outcome(sum.await)?
-            }
+            Digest::Beside(beside) => beside.finish().await?,
         }))
     }
 
@@ -73,14 +71,35 @@ impl Digest {
 
 impl Beside {
     fn begin(mut context: Context) -> Beside {
-        let (chunks, mut waiting) = mpsc::channel::<Bytes>(WAITING);
+        let (lots, mut waiting) = mpsc::channel::<Vec<Bytes>>(WAITING);
         let sum = spawn_blocking(move || {
-            while let Some(bytes) = waiting.blocking_recv() {
-                context.update(&bytes);
+            while let Some(lot) = waiting.blocking_recv() {
+                lot.iter().for_each(|bytes| context.update(bytes));
             }
             Ok(context)
         });
-        Beside { chunks, sum }
+        Beside {
+            lot: Lot::default(),
+            lots,
+            sum,
+        }
+    }
+
+    async fn add(&mut self, bytes: Bytes) {
+        if self.lot.add(bytes) {
+            self.hand_over().await;
+        }
+    }
+
+    async fn hand_over(&mut self) {
+        // Nobody takes it if that thread has panicked, which `finish` tells.
+        let _ = self.lots.send(self.lot.take()).await;
+    }
+
+    async fn finish(mut self) -> Result<Context> {
+        self.hand_over().await;
+        drop(self.lots);
+        outcome(self.sum.await)
     }
 }
 

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::task::{spawn_blocking, JoinHandle};
 
+use super::lot::{Lot, LOT};
 use super::meta::Info;
 use super::transfer::{Sink, Source};
-use crate::client::blocking::blocking;
+use crate::client::blocking::{blocking, outcome};
 use crate::client::error::{Code, Error, Result};
 use crate::client::nuid::nuid;
 
@@ -24,6 +26,8 @@ pub struct FileSource {
     /// What the caller calls it.
     name: String,
     file: Option<Arc<File>>,
+    /// What was read ahead.
+    ahead: Bytes,
 }
 
 impl FileSource {
@@ -33,7 +37,25 @@ impl FileSource {
             path,
             name,
             file: None,
+            ahead: Bytes::new(),
         }
+    }
+
+    async fn read_ahead(&mut self, length: usize) -> Result<()> {
+        let Some(file) = self.file.clone() else {
+            return Ok(());
+        };
+        let name = self.name.clone();
+        // Made and freed by the same thread, memory is used again sooner.
+        let mut bytes = Vec::with_capacity(self.ahead.len() + length);
+        bytes.extend_from_slice(&self.ahead);
+        let read = move || {
+            let part = (&*file).take(length as u64).read_to_end(&mut bytes);
+            part.map_err(|error| failed("error reading", &name, &error))?;
+            Ok(bytes)
+        };
+        self.ahead = blocking(read).await?.into();
+        Ok(())
     }
 }
 
@@ -49,18 +71,10 @@ impl Source for FileSource {
 
     fn read(&mut self, length: usize) -> BoxFuture<'_, Result<Bytes>> {
         Box::pin(async move {
-            let Some(file) = self.file.clone() else {
-                return Ok(Bytes::new());
-            };
-            let name = self.name.clone();
-            // Made and freed by the same thread, memory is used again sooner.
-            let mut bytes = Vec::with_capacity(length);
-            let read = move || {
-                let part = (&*file).take(length as u64).read_to_end(&mut bytes);
-                part.map_err(|error| failed("error reading", &name, &error))?;
-                Ok(bytes)
-            };
-            Ok(blocking(read).await?.into())
+            if self.ahead.len() < length {
+                self.read_ahead(length.max(LOT / length * length)).await?;
+            }
+            Ok(self.ahead.split_to(length.min(self.ahead.len())))
         })
     }
 }
@@ -85,6 +99,9 @@ pub struct FileSink {
     /// What the caller calls it.
     name: String,
     file: Option<Arc<File>>,
+    lot: Lot,
+    /// The lot before.
+    writing: Option<JoinHandle<Result<Vec<Bytes>>>>,
     /// Nothing is left to be removed.
     done: bool,
 }
@@ -99,7 +116,33 @@ impl FileSink {
             part: part.into(),
             name,
             file: None,
+            lot: Lot::default(),
+            writing: None,
             done: true,
+        }
+    }
+
+    /// Begins to write what has come.
+    async fn write_lot(&mut self) -> Result<()> {
+        self.written().await?;
+        let lot = self.lot.take();
+        if let Some(file) = self.file.clone() {
+            let name = self.name.clone();
+            self.writing = Some(spawn_blocking(move || {
+                let written = lot.iter().try_for_each(|bytes| (&*file).write_all(bytes));
+                written.map_err(|error| failed("error writing", &name, &error))?;
+                // To be freed where it was made.
+                Ok(lot)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Waits until it is written.
+    async fn written(&mut self) -> Result<()> {
+        match self.writing.take() {
+            Some(writing) => outcome(writing.await).map(drop),
+            None => Ok(()),
         }
     }
 }
@@ -113,6 +156,9 @@ impl Sink for FileSink {
                 let created = check_place(&path).and_then(|()| File::create(part));
                 created.map_err(|error| failed("couldn't open", &name, &error))
             };
+            // What was written does not count, nor what has come of it.
+            let _ = self.written().await;
+            self.lot = Lot::default();
             self.done = false;
             self.file = Some(Arc::new(blocking(create).await?));
             Ok(())
@@ -121,22 +167,17 @@ impl Sink for FileSink {
 
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let Some(file) = self.file.clone() else {
-                return Ok(());
-            };
-            let name = self.name.clone();
-            let write = move || {
-                let written = (&*file).write_all(&bytes);
-                written.map_err(|error| failed("error writing", &name, &error))?;
-                // To be freed where it was made.
-                Ok(bytes)
-            };
-            blocking(write).await.map(drop)
+            match self.lot.add(bytes) {
+                true => self.write_lot().await,
+                false => Ok(()),
+            }
         })
     }
 
     fn finish(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
+            self.write_lot().await?;
+            self.written().await?;
             self.file = None;
             let (path, part) = (self.path.clone(), self.part.clone());
             let name = self.name.clone();

@@ -11,6 +11,7 @@
 //! - `configuration`: the stream of a bucket; `manage`: creating, binding, changing, sealing, listing buckets
 //! - `handle`: a bucket that exists; `call`: requests of one of its methods: metas read and written
 //! - [`transfer`]: where bytes come from and go to, and how far a call is; `files`: files of the system
+//! - `lot`: bytes that another thread gets together
 //! - `upload`: chunks on their way, over broken links; `put`: storing an object
 //! - `download`: chunks of one object as they come; `get`: reading it, whatever happens to it meanwhile
 //! - `change`: deleting, changing, renaming; `links`
@@ -32,6 +33,7 @@ mod get;
 mod handle;
 mod links;
 mod list;
+mod lot;
 mod manage;
 pub mod meta;
 mod names;

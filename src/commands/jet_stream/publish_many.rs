@@ -59,7 +59,7 @@ pub(super) fn publish_many(call: &This) -> Result<Outcome> {
         move |come: Vec<Acknowledgement>| {
             for acknowledgement in &come {
                 let dict = match acknowledgement {
-                    Ok(acknowledgement) => shape::json_dict(acknowledgement),
+                    Ok(stored) => shape::stored(stored),
                     Err(failure) => shape::publish_failure(failure),
                 };
                 acknowledgements.borrow_mut().push(&dict);
