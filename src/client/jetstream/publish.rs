@@ -221,7 +221,7 @@ mod tests {
         }
         for text in [
             r#"{"stream":"S","seq":7,"duplicate":true}"#,
-            r#"{"stream":"S","seq":7}"#,
+            r#"{"stream":"\u0053","seq":7}"#,
             r#"{"stream":"","seq":7}"#,
             r#"{"stream":"S","seq":0}"#,
             r#"{"stream":"S","seq":18446744073709551616}"#,
