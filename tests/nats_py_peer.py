@@ -17,6 +17,17 @@ def show(entry):
     print(entry.key, entry.operation or "PUT", value, entry.revision)
 
 
+async def patiently(ask):
+    """What a watch of nats-py brings. Such a watch believes that there is nothing when the server has sent everything and
+    none of it has come yet, as happens on a busy machine."""
+    for _ in range(50):
+        try:
+            return await ask()
+        except nats.js.errors.NoKeysError:
+            await asyncio.sleep(0.1)
+    return await ask()
+
+
 async def act(js, bucket, action, args):
     if action == "bucket":
         ttl = float(args[1]) if len(args) > 1 else None
@@ -37,9 +48,9 @@ async def act(js, bucket, action, args):
     elif action == "purge":
         print(await kv.purge(args[0], msg_ttl=float(args[1]) if len(args) > 1 else None))
     elif action == "keys":
-        print(*sorted(await kv.keys()))
+        print(*sorted(await patiently(kv.keys)))
     elif action == "history":
-        for entry in await kv.history(args[0]):
+        for entry in await patiently(lambda: kv.history(args[0])):
             show(entry)
     elif action == "headers":
         message = await js.get_last_msg(f"KV_{bucket}", f"$KV.{bucket}.{args[0]}")
