@@ -31,20 +31,12 @@ impl JetStream {
         check: fn(Message) -> Result<Message>,
     ) -> impl Future<Output = Result<Message>> + Send + 'static {
         let retries = self.retries;
-        let attempt = Attempt {
-            connection: self.connection.clone(),
-            publish,
-            deadline,
-            check,
-        };
+        let attempt = self.attempt(publish, deadline, check);
         let first = attempt.send();
         async move {
             match first.await {
                 Err(error) if error.code == Code::NoResponders => {
-                    let again = repeat(&attempt.connection, retries, deadline, error, || {
-                        attempt.send()
-                    });
-                    Box::pin(again).await
+                    Box::pin(attempt.again(retries, error)).await
                 }
                 outcome => outcome,
             }
@@ -62,14 +54,22 @@ impl JetStream {
         error: Error,
         check: fn(Message) -> Result<Message>,
     ) -> Result<Message> {
-        let attempt = Attempt {
+        let attempt = self.attempt(publish, deadline, check);
+        attempt.again(self.retries, error).await
+    }
+
+    fn attempt(
+        &self,
+        publish: Publish,
+        deadline: Deadline,
+        check: fn(Message) -> Result<Message>,
+    ) -> Attempt {
+        Attempt {
             connection: self.connection.clone(),
             publish,
             deadline,
             check,
-        };
-        let again = || attempt.send();
-        repeat(&attempt.connection, self.retries, deadline, error, again).await
+        }
     }
 
     /// Makes an attempt of a call again while nobody listens, as requests do. `error` is that of the first one.
@@ -136,5 +136,11 @@ impl Attempt {
                 .request_or_status(self.publish.clone(), left)
         });
         async move { reply?.await.and_then(check) }
+    }
+
+    /// Sends it again after `error`, as nobody has listened.
+    async fn again(&self, retries: u32, error: Error) -> Result<Message> {
+        let send = || self.send();
+        repeat(&self.connection, retries, self.deadline, error, send).await
     }
 }
