@@ -58,7 +58,9 @@ proc ::locks::Note {line} {
     lassign $line what bucket token one two
     switch -- $what {
         in {
-            if {[dict exists $Tokens($bucket) $token]} { complain "token $token of $bucket was had twice" }
+            if {[dict exists $Tokens($bucket) $token]} {
+                complain "token $token of $bucket was had twice: {[dict get $Tokens($bucket) $token]}, then {$one $two}"
+            }
             dict set Tokens($bucket) $token [list $one $two 0]
         }
         at {
