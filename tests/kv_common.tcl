@@ -448,8 +448,12 @@ proc ::kvt::End_child {process} {
 
 # A loopback port that is free now.
 proc ::kvt::free_port {} {
-    # Those from 32768 on are what systems give to outgoing connections.
-    while {[catch {socket -server {} -myaddr 127.0.0.1 [set port [expr {15000 + int(rand() * 17000)}]]} channel]} {}
+    for {set try 1} 1 {incr try} {
+        # Those from 32768 on are what systems give to outgoing connections.
+        set port [expr {15000 + int(rand() * 17000)}]
+        if {![catch {socket -server {} -myaddr 127.0.0.1 $port} channel options]} { break }
+        if {$try == 1000} { return -options $options $channel }
+    }
     close $channel
     return $port
 }
