@@ -91,7 +91,8 @@ fuzz:
 	PROPTEST_CASES=$(PROPTEST_CASES) CARGO_PROFILE_TEST_OPT_LEVEL=2 $(CARGO) test --workspace --lib --target-dir $(TARGET)/fuzz fuzz_
 
 loom:
-	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(CARGO) test --release -p tcl --lib --target-dir $(TARGET)/loom mailbox
+	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	    $(CARGO) test --release -p tcl --lib --target-dir $(TARGET)/loom mailbox
 
 # With symbols, so that reports have names.
 valgrind:

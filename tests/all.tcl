@@ -15,7 +15,10 @@ namespace eval ::all {
     # More than processors: tests wait for most of their time.
     variable Options {-jobs 6 -limit 300 -file *.test -notfile {}}
     # These begin, so that none of them is left alone at the end.
-    variable Long {memory.test chaos.test browser_large.test browser_entry.test kv_lock.test core_outbound.test kv_election.test}
+    variable Long {
+        memory.test chaos.test core_outbound.test object_put.test kv_lock.test interop.test kv_recovery.test kv_election.test
+        js_pull_consumer.test object_recovery.test kv_keys_filters.test exit.test kv_get_many.test kv_transaction_readers.test
+    }
     variable Passed_on {}
     variable Queue {}
     # pid -> dict: name, channel, output, timer, started (ms)

@@ -293,7 +293,8 @@ proc ::kvt::subscriptions {c monitor} {
     return $count
 }
 
-# All messages that the server saw while a script ran, but for answers and events, as message dicts.
+# All messages that the server saw while a script ran, but for answers, events and what servers tell each other of
+# mirrors, as message dicts.
 # The sentinel comes from the connection under test, so that nothing it sent before can be missing.
 proc ::kvt::traffic {c script} {
     variable Home
@@ -311,7 +312,7 @@ proc ::kvt::traffic {c script} {
         set seen {}
         foreach msg $Recorded($tag) {
             switch -glob -- [nats::msg subject $msg] {
-                _INBOX.* - {$JS.EVENT.*} - {$JS.ACK.*} - {$JS.FC.*} - kvt.sentinel.* {}
+                _INBOX.* - {$JS.EVENT.*} - {$JS.ACK.*} - {$JS.FC.*} - {$JSC.*} - kvt.sentinel.* {}
                 default { lappend seen $msg }
             }
         }
