@@ -283,7 +283,7 @@ proc ::kvt::stored {c stream seq} {
 }
 
 # What a server tells of a connection by its monitoring port, one of the loopback's. Without serving any event.
-proc ::kvt::Connz {client_id monitor} {
+proc ::kvt::connz {client_id monitor} {
     set socket [socket 127.0.0.1 $monitor]
     fconfigure $socket -translation binary -buffering none
     puts -nonewline $socket "GET /connz?cid=$client_id HTTP/1.0\r\n\r\n"
@@ -296,14 +296,14 @@ proc ::kvt::client_id {c} { dict get [$c server_info] client_id }
 
 # How many subscriptions of a connection a server knows.
 proc ::kvt::subscriptions {c monitor} {
-    set reply [Connz [client_id $c] $monitor]
+    set reply [connz [client_id $c] $monitor]
     if {![regexp {"subscriptions": (\d+)} $reply -> count]} { error $reply }
     return $count
 }
 
 # Waits until a server has forgotten a connection that was closed, with all that it had asked for.
 proc ::kvt::await_closed {client_id monitor} {
-    t::wait_until {[regexp {"num_connections": 0,} [::kvt::Connz $client_id $monitor]]} 20000
+    t::wait_until {[regexp {"num_connections": 0,} [::kvt::connz $client_id $monitor]]} 20000
 }
 
 # All messages that the server saw while a script ran, but for answers, events and what servers tell each other of
