@@ -299,16 +299,31 @@ proc ::nats::server::Launch {handle deadline} {
     set dir [Get $handle dir]
     file delete -force [file join $dir ports]
     file mkdir [file join $dir ports]
+    Keep_streams_directory $handle 0
     # Only this run's part of the log tells about a failure of this run.
     set log_start [string length [log $handle]]
     dict set Servers($handle) channel [Open $handle]
     dict set Servers($handle) state running
     try {
         Await_ready $handle $deadline
+        Keep_streams_directory $handle 1
     } trap {NATS ErrServerStart} {message details} {
         End $handle KILL
         return -options $details "nats-server did not start: $message\n[Excerpt $handle $log_start]"
     }
+}
+
+# When the last stream goes, the server removes the directory of streams, too, but a little after it has answered: a stream that
+# is made meanwhile fails ("error creating store for stream"). What is in the directory keeps it. A server that starts must not
+# find it, for it would warn of a stream without metadata. A store of the caller's is left alone.
+proc ::nats::server::Keep_streams_directory {handle keep} {
+    set kept [file join [Get $handle dir] store jetstream {$G} streams kept]
+    if {!$keep} {
+        file delete $kept
+    } elseif {[file isdirectory [file join [Get $handle dir] store jetstream]]} {
+        file mkdir $kept
+    }
+    return
 }
 
 # Runs the server; the channel tells of its end.
