@@ -158,6 +158,14 @@ proc bench::further_load {} {
         }
         puts [format {package require nats, %s: %.2f ms (median of 21 processes)} $what [median $all]]
     }
+    set all {}
+    for {set i 0} {$i < 21} {incr i} {
+        set start [clock microseconds]
+        set server [nats::server start]
+        lappend all [expr {([clock microseconds] - $start) / 1e3}]
+        nats::server stop $server
+    }
+    puts [format {nats::server start, until JetStream answers: %.1f ms (median of 21)} [median $all]]
 }
 
 proc bench::further_flush {} {
