@@ -32,6 +32,9 @@ namespace eval ::all {
     variable Finished 0
 }
 
+# What tests hand to other programs is Unicode, also where the locale knows ASCII only.
+if {$::tcl_platform(platform) eq "unix" && [encoding system] ne "utf-8"} { set ::env(LC_ALL) C.UTF-8 }
+
 proc ::all::Parse {arguments} {
     variable Options
     variable Passed_on
