@@ -32,6 +32,8 @@ pub fn run(example: &str, script: &str, rounds: usize, expected: &str) {
             let output = Command::new(&tclsh)
                 .arg(&file)
                 .arg(library(example))
+                // What it prints is compared as UTF-8.
+                .env("LC_ALL", "C.UTF-8")
                 .output()
                 .unwrap_or_else(|error| panic!("{tclsh}: {error}"));
             let said = String::from_utf8_lossy(&output.stdout).into_owned()
