@@ -71,7 +71,7 @@ proc ::chaos::Main {name seconds} {
         complain "$message\n[dict get $options -errorinfo]"
     }
     watchers::stop
-    foreach c $Connections { catch {$c destroy} }
+    disconnect
     peers::end $Peer
     set Outcome [list $Figures $Complaints]
 }
@@ -108,6 +108,13 @@ proc ::chaos::connection {name servers args} {
     $c configure -servers $servers -reconnect_time_wait 50 -max_reconnect_attempts -1 -connect_timeout 1000 {*}$args
     $c connect
     return $c
+}
+
+# Destroys all connections.
+proc ::chaos::disconnect {} {
+    variable Connections
+    foreach c $Connections { catch {$c destroy} }
+    set Connections {}
 }
 
 proc ::chaos::Silence {} {

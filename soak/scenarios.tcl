@@ -344,12 +344,11 @@ proc ::scenario::locks3 {seconds} {
         set Lost_writes 0
         set servers [Cluster]
         catch {Locks_on_three $servers $seconds} message options
-        locks::stop
         if {$Lost_writes == 0 || [count runs_that_lost_writes] > 5} { return -options [dict incr options -level] $message }
-        foreach c $::chaos::Connections { catch {$c destroy} }
-        set ::chaos::Connections {}
-        set ::chaos::Complaints {}
+        locks::stop
+        disconnect
         Stop $servers
+        set ::chaos::Complaints {}
     }
 }
 

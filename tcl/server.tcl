@@ -59,6 +59,9 @@ namespace eval ::nats::server {
     variable Defaults {
         -port 0 -host 127.0.0.1 -jetstream 1 -store_dir {} -config {} -args {} -binary {} -timeout 10000
     }
+    # Below the temporary files: when the last stream goes, the server removes the directory of streams, too, but a little
+    # after it has answered, and a stream that is made meanwhile fails. What is in the directory keeps it.
+    variable Kept {store jetstream $G streams kept}
     # Limit for a graceful end, and for the watchdog's answers, in ms.
     variable Patience 5000
 
@@ -296,34 +299,22 @@ proc ::nats::server::Read_file {path} {
 # Starts the server on its port and store, and waits until it is ready. The deadline is in ms, as [clock milliseconds].
 proc ::nats::server::Launch {handle deadline} {
     variable Servers
+    variable Kept
     set dir [Get $handle dir]
-    file delete -force [file join $dir ports]
+    # A server that starts and finds what keeps the directory would warn of a stream without metadata.
+    file delete -force [file join $dir ports] [file join $dir {*}$Kept]
     file mkdir [file join $dir ports]
-    Keep_streams_directory $handle 0
     # Only this run's part of the log tells about a failure of this run.
     set log_start [string length [log $handle]]
     dict set Servers($handle) channel [Open $handle]
     dict set Servers($handle) state running
     try {
         Await_ready $handle $deadline
-        Keep_streams_directory $handle 1
+        if {[file isdirectory [file join $dir store jetstream]]} { file mkdir [file join $dir {*}$Kept] }
     } trap {NATS ErrServerStart} {message details} {
         End $handle KILL
         return -options $details "nats-server did not start: $message\n[Excerpt $handle $log_start]"
     }
-}
-
-# When the last stream goes, the server removes the directory of streams, too, but a little after it has answered: a stream that
-# is made meanwhile fails ("error creating store for stream"). What is in the directory keeps it. A server that starts must not
-# find it, for it would warn of a stream without metadata. A store of the caller's is left alone.
-proc ::nats::server::Keep_streams_directory {handle keep} {
-    set kept [file join [Get $handle dir] store jetstream {$G} streams kept]
-    if {!$keep} {
-        file delete $kept
-    } elseif {[file isdirectory [file join [Get $handle dir] store jetstream]]} {
-        file mkdir $kept
-    }
-    return
 }
 
 # Runs the server; the channel tells of its end.
